@@ -1,0 +1,66 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Strict everywhere: C stays out of public interfaces, existentials and unsafe uses are spelled out, a warning stops
+/// the build.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let basicContainers = Target.Dependency.product(name: "BasicContainers", package: "swift-collections")
+
+let package = Package(
+  name: "mqctl",
+  products: [
+    .executable(name: "mqctl", targets: ["mqctl"]),
+    .library(
+      name: "MultiQueue", targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "Orchestrator", "DataPlane"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // C, as it is: headers and what pkg-config knows.
+    .systemLibrary(name: "CLinuxUAPI"),
+    .systemLibrary(name: "CNetlink", pkgConfig: "libnl-3.0", providers: [.apt(["libnl-3-dev"])]),
+    .systemLibrary(name: "CNetlinkRoute", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
+    .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+
+    // The rooms; an arrow points down only.
+    .target(name: "LinuxIO", dependencies: ["CLinuxUAPI", systemPackage], swiftSettings: strict),
+    .target(
+      name: "VhostKernel", dependencies: ["CLinuxUAPI", "LinuxIO", systemPackage], swiftSettings: strict),
+    .target(
+      name: "TapMQ", dependencies: ["CLinuxUAPI", "CNetlink", "CNetlinkRoute", "LinuxIO", systemPackage],
+      swiftSettings: strict),
+    .target(name: "Virtqueue", dependencies: ["CLinuxUAPI", "LinuxIO"], swiftSettings: strict),
+    .target(
+      name: "Orchestrator",
+      dependencies: ["CCapability", "LinuxIO", "TapMQ", "VhostKernel", basicContainers, systemPackage],
+      swiftSettings: strict),
+    .target(
+      name: "DataPlane",
+      dependencies: [
+        "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "Virtqueue", basicContainers, systemPackage,
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "mqctl",
+      dependencies: [
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "DataPlane", "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", systemPackage,
+      ],
+      swiftSettings: strict),
+
+    // For tests alone.
+    .testTarget(
+      name: "TapMQTests", dependencies: ["LinuxIO", "TapMQ", systemPackage], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,3 @@
+// libcap: capability sets of this process.
+#pragma once
+#include <sys/capability.h>

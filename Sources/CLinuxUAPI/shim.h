@@ -1,0 +1,92 @@
+// The kernel's user interface as Swift can import it: uapi headers as they are, ioctl numbers as constants (function-like
+// macros do not cross), and the few calls that Glibc's overlay leaves out. Everything of ours begins with mq_ or MQ_.
+#pragma once
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/sched.h>
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <net/if.h>
+
+// tun: <linux/if_tun.h>
+static const unsigned long MQ_TUNSETIFF = TUNSETIFF;
+static const unsigned long MQ_TUNGETIFF = TUNGETIFF;
+static const unsigned long MQ_TUNSETPERSIST = TUNSETPERSIST;
+static const unsigned long MQ_TUNSETOWNER = TUNSETOWNER;
+static const unsigned long MQ_TUNSETGROUP = TUNSETGROUP;
+static const unsigned long MQ_TUNGETFEATURES = TUNGETFEATURES;
+static const unsigned long MQ_TUNSETOFFLOAD = TUNSETOFFLOAD;
+static const unsigned long MQ_TUNGETSNDBUF = TUNGETSNDBUF;
+static const unsigned long MQ_TUNSETSNDBUF = TUNSETSNDBUF;
+static const unsigned long MQ_TUNGETVNETHDRSZ = TUNGETVNETHDRSZ;
+static const unsigned long MQ_TUNSETVNETHDRSZ = TUNSETVNETHDRSZ;
+static const unsigned long MQ_TUNSETQUEUE = TUNSETQUEUE;
+static const unsigned long MQ_TUNGETDEVNETNS = TUNGETDEVNETNS;
+
+// vhost: <linux/vhost.h>
+static const unsigned long MQ_VHOST_GET_FEATURES = VHOST_GET_FEATURES;
+static const unsigned long MQ_VHOST_SET_FEATURES = VHOST_SET_FEATURES;
+static const unsigned long MQ_VHOST_GET_BACKEND_FEATURES = VHOST_GET_BACKEND_FEATURES;
+static const unsigned long MQ_VHOST_SET_OWNER = VHOST_SET_OWNER;
+static const unsigned long MQ_VHOST_RESET_OWNER = VHOST_RESET_OWNER;
+static const unsigned long MQ_VHOST_SET_MEM_TABLE = VHOST_SET_MEM_TABLE;
+static const unsigned long MQ_VHOST_SET_VRING_NUM = VHOST_SET_VRING_NUM;
+static const unsigned long MQ_VHOST_SET_VRING_ADDR = VHOST_SET_VRING_ADDR;
+static const unsigned long MQ_VHOST_SET_VRING_BASE = VHOST_SET_VRING_BASE;
+static const unsigned long MQ_VHOST_GET_VRING_BASE = VHOST_GET_VRING_BASE;
+static const unsigned long MQ_VHOST_SET_VRING_KICK = VHOST_SET_VRING_KICK;
+static const unsigned long MQ_VHOST_SET_VRING_CALL = VHOST_SET_VRING_CALL;
+static const unsigned long MQ_VHOST_SET_VRING_ERR = VHOST_SET_VRING_ERR;
+static const unsigned long MQ_VHOST_NET_SET_BACKEND = VHOST_NET_SET_BACKEND;
+// Linux 6.18 (CONFIG_VHOST_ENABLE_FORK_OWNER_CONTROL); older headers lack them. A __u8: 0 a kernel thread, 1 a task of
+// the owner.
+static const unsigned long MQ_VHOST_SET_FORK_FROM_OWNER = _IOW(VHOST_VIRTIO, 0x84, __u8);
+static const unsigned long MQ_VHOST_GET_FORK_FROM_OWNER = _IOR(VHOST_VIRTIO, 0x85, __u8);
+
+// _GNU_SOURCE would give Glibc's own types another shape here than in Swift's Glibc module, so what hides behind it is
+// called by number.
+static inline int mq_ioctl(int fd, unsigned long request, unsigned long argument) { return ioctl(fd, request, argument); }
+static inline int mq_setns(int fd, int kind) { return (int)syscall(SYS_setns, fd, kind); }
+static inline int mq_unshare(int kind) { return (int)syscall(SYS_unshare, kind); }
+enum { MQ_CLONE_NEWNET = CLONE_NEWNET };
+static inline int mq_gettid(void) { return (int)syscall(SYS_gettid); }
+static inline int mq_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+static inline int mq_pidfd_getfd(int pidfd, int target) { return (int)syscall(SYS_pidfd_getfd, pidfd, target, 0); }
+static inline int mq_close_range(unsigned first, unsigned last) { return (int)syscall(SYS_close_range, first, last, 0); }
+static inline int mq_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+static inline int mq_set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+static inline int mq_fcntl_dup_from(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
+
+// A raw packet socket bound to one link: frames of `protocol` (host order) with their Ethernet header, both ways.
+// It is bound before it hears anything, so nothing of another link arrives.
+static inline int mq_packet_socket(int ifindex, unsigned short protocol) {
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  struct sockaddr_ll address;
+  memset(&address, 0, sizeof address);
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(protocol);
+  address.sll_ifindex = ifindex;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}

@@ -1,0 +1,9 @@
+// libnl-3: sockets, messages, attributes.
+#pragma once
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <netlink/msg.h>
+#include <netlink/attr.h>
+#include <netlink/handlers.h>
+#include <netlink/addr.h>
+#include <netlink/errno.h>
