@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -37,6 +38,9 @@ static const unsigned long MQ_TUNGETVNETHDRSZ = TUNGETVNETHDRSZ;
 static const unsigned long MQ_TUNSETVNETHDRSZ = TUNSETVNETHDRSZ;
 static const unsigned long MQ_TUNSETQUEUE = TUNSETQUEUE;
 static const unsigned long MQ_TUNGETDEVNETNS = TUNGETDEVNETNS;
+
+// Newer than Debian 12's headers.
+static const int MQ_IFF_BACKPRESSURE = 0x0080;
 
 // vhost: <linux/vhost.h>
 static const unsigned long MQ_VHOST_GET_FEATURES = VHOST_GET_FEATURES;
@@ -71,6 +75,24 @@ static inline int mq_close_range(unsigned first, unsigned last) { return (int)sy
 static inline int mq_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 static inline int mq_set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int mq_fcntl_dup_from(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
+
+// struct ifreq as tun uses it: a name and flags. The original's union of pointers is no plain value to Swift.
+struct mq_ifreq {
+  char name[IFNAMSIZ];
+  uint16_t flags;
+  char rest[sizeof(struct ifreq) - IFNAMSIZ - sizeof(uint16_t)];
+};
+_Static_assert(sizeof(struct mq_ifreq) == sizeof(struct ifreq), "as long as the kernel's");
+
+static inline struct mq_ifreq mq_ifreq_make(const char *_Nonnull name, uint16_t flags) {
+  struct mq_ifreq request = {.flags = flags};
+  size_t length = strlen(name);
+  memcpy(request.name, name, length < IFNAMSIZ ? length : IFNAMSIZ - 1);
+  return request;
+}
+
+static const int MQ_RLIMIT_NOFILE = RLIMIT_NOFILE;
+static const int MQ_RLIMIT_NPROC = RLIMIT_NPROC;
 
 // A raw packet socket bound to one link: frames of `protocol` (host order) with their Ethernet header, both ways.
 // It is bound before it hears anything, so nothing of another link arrives.

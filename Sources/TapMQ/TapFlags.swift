@@ -29,6 +29,10 @@ public struct TapFlags: OptionSet, Sendable, Hashable {
   /// IFF_NAPI.
   public static let napi = TapFlags(IFF_NAPI)
 
+  /// IFF_BACKPRESSURE (Linux 7): a full ring stops its transmit queue, so that a queueing discipline can hold frames
+  /// back instead of the tap dropping them.
+  public static let backpressure = TapFlags(MQ_IFF_BACKPRESSURE)
+
   /// What every queue of this project's taps is opened with.
   public static let multiQueueTap: TapFlags = [.tap, .noPacketInformation, .vnetHeader, .multiQueue]
 }

@@ -1,0 +1,69 @@
+internal import Glibc
+public import SystemPackage
+
+/// Reading the small files, folders and links of /proc, /sys and /etc.
+public enum FileTree {
+  /// readdir(3): the names in a folder, without `.` and `..`, in no order.
+  public static func entries(of path: String) throws(Errno) -> [String] {
+    guard let folder = unsafe opendir(path) else { throw lastError() }
+    defer { unsafe closedir(folder) }
+    var names: [String] = []
+    while let entry = unsafe readdir(folder) {
+      let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// read(2) of a whole file up to `limit` bytes, as text without trailing white space.
+  public static func text(of path: String, limit: Int = 1 << 16) throws(Errno) -> String {
+    let number = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    let file = try owned(number)
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var count = 0
+    while count < limit {
+      let step = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe Glibc.read(file.rawValue, buffer.baseAddress! + count, limit - count)
+      }
+      guard step >= 0 else { throw lastError() }
+      guard step > 0 else { break }
+      count += step
+    }
+    while count > 0, bytes[count - 1] <= 0x20 { count -= 1 }
+    return String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  /// readlink(2).
+  public static func linkTarget(of path: String) throws(Errno) -> String {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe readlink(path, buffer.baseAddress!, buffer.count)
+    }
+    guard count >= 0 else { throw lastError() }
+    return String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  /// stat(2): the device and inode, which tell two namespaces or files apart.
+  public static func identity(of path: String) throws(Errno) -> FileIdentity {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { throw lastError() }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  /// fstat(2): likewise of an open descriptor.
+  public static func identity(of descriptor: FileDescriptor) throws(Errno) -> FileIdentity {
+    var status = stat()
+    guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw lastError() }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+}
+
+/// What makes a file that file.
+public struct FileIdentity: Hashable, Sendable {
+  /// `st_dev`.
+  public let device: UInt64
+  /// `st_ino`.
+  public let inode: UInt64
+}

@@ -1,0 +1,101 @@
+internal import CLinuxUAPI
+internal import Glibc
+public import SystemPackage
+
+/// Calls that change this process as a whole.
+public enum ProcessControl {
+  /// getpid(2).
+  public static var processID: Int { Int(getpid()) }
+
+  /// geteuid(2).
+  public static var effectiveUser: UInt32 { geteuid() }
+
+  /// setgroups(2), setgid(2), setuid(2), in that order, for good. Needs CAP_SETGID and CAP_SETUID, or to change
+  /// nothing.
+  public static func become(_ user: UserDatabase.User) throws(Errno) {
+    var groups = user.groups
+    try check(unsafe setgroups(groups.count, &groups))
+    try check(setgid(user.group))
+    try check(setuid(user.id))
+  }
+
+  /// prctl(PR_SET_NO_NEW_PRIVS): no exec gives privileges any more, whatever bits the file has.
+  public static func setNoNewPrivileges() throws(Errno) {
+    try check(mq_set_no_new_privs())
+  }
+
+  /// dup2(2) of each descriptor onto 3, 4, … in this order, then close_range(2) of all that follow: the program that
+  /// is executed next inherits 0, 1, 2 and exactly these.
+  ///
+  /// On failure some may stand at their new number already; the caller is about to give up anyway.
+  public static func arrangeInherited(_ descriptors: [FileDescriptor]) throws(Errno) {
+    let first: CInt = 3
+    let end = first + CInt(descriptors.count)
+    // Out of the way first: a number that is wanted may be held by one that comes later.
+    var parked: [CInt] = []
+    for descriptor in descriptors {
+      parked.append(try check(mq_fcntl_dup_from(descriptor.rawValue, end)))
+    }
+    for (offset, source) in parked.enumerated() {
+      try check(dup2(source, first + CInt(offset)))
+    }
+    try check(mq_close_range(UInt32(end), .max))
+  }
+
+  /// setenv(3).
+  public static func setEnvironment(_ name: String, to value: String) throws(Errno) {
+    try check(unsafe setenv(name, value, 1))
+  }
+
+  /// getenv(3).
+  public static func environment(_ name: String) -> String? {
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+  }
+
+  /// execvp(3): returns only to throw.
+  public static func execute(_ words: [String]) throws(Errno) -> Never {
+    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+    guard let program = unsafe arguments[0] else { throw .invalidArgument }
+    unsafe execvp(program, &arguments)
+    throw lastError()
+  }
+
+  /// getrlimit(2): the soft limit on open files (RLIMIT_NOFILE) and on this user's threads (RLIMIT_NPROC); nil for none.
+  public static func limit(_ resource: Resource) -> UInt64? {
+    var limit = rlimit()
+    let number: __rlimit_resource_t = resource == .openFiles ? MQ_RLIMIT_NOFILE : MQ_RLIMIT_NPROC
+    guard unsafe getrlimit(number, &limit) == 0, limit.rlim_cur != rlim_t.max else { return nil }
+    return UInt64(limit.rlim_cur)
+  }
+
+  /// What ``limit(_:)`` is asked of.
+  public enum Resource: Sendable {
+    /// RLIMIT_NOFILE.
+    case openFiles
+    /// RLIMIT_NPROC.
+    case threads
+  }
+
+  /// access(2): whether this process may read and write a path.
+  public static func mayReadAndWrite(_ path: String) throws(Errno) {
+    try check(unsafe access(path, R_OK | W_OK))
+  }
+
+  /// pidfd_open(2) and pidfd_getfd(2): a copy of another process's descriptor. Needs ptrace rights over it.
+  public static func copy(descriptor: Int, ofProcess process: Int) throws(Errno) -> OwnedDescriptor {
+    let handle = try owned(mq_pidfd_open(CInt(process)))
+    return try owned(mq_pidfd_getfd(handle.rawValue, CInt(descriptor)))
+  }
+}
+
+extension ProcessControl {
+  /// errno(3), for a C library's call that has just failed.
+  public static var lastErrno: CInt { errno }
+
+  /// open(2) of /dev/null on each of 0, 1, 2 that is closed, so that no descriptor of ours is taken for one of them.
+  public static func ensureStandardDescriptors() {
+    for number: CInt in 0...2 where fcntl(number, F_GETFD) < 0 {
+      _ = unsafe Glibc.open("/dev/null", O_RDWR)
+    }
+  }
+}
