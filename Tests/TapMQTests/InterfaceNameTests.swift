@@ -18,8 +18,10 @@ import Testing
     #expect(try MACAddress("52:54:00:AB:cd:0e").description == "52:54:00:ab:cd:0e")
   }
 
-  @Test(arguments: ["", "52:54:00:12:34", "52:54:00:12:34:56:78", "5254:00:12:34:56", "+1:54:00:12:34:56",
-    "01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "52-54-00-12-34-56"])
+  @Test(arguments: [
+    "", "52:54:00:12:34", "52:54:00:12:34:56:78", "5254:00:12:34:56", "+1:54:00:12:34:56",
+    "01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "52-54-00-12-34-56",
+  ])
   func refused(_ text: String) {
     #expect(throws: MACAddress.Invalid.self) { try MACAddress(text) }
   }
