@@ -60,7 +60,10 @@ let package = Package(
       swiftSettings: strict),
 
     // For tests alone.
+    .target(name: "LinuxIOTesting", dependencies: ["LinuxIO"], swiftSettings: strict),
     .testTarget(
-      name: "TapMQTests", dependencies: ["LinuxIO", "TapMQ", systemPackage], swiftSettings: strict),
+      name: "TapMQTests",
+      dependencies: ["CCapability", "CLinuxUAPI", "CNetlink", "LinuxIO", "LinuxIOTesting", "TapMQ", systemPackage],
+      swiftSettings: strict),
   ]
 )
