@@ -6,6 +6,12 @@ set -euo pipefail
 # Where everything that takes long to make is kept, outside the source tree.
 MQCTL_CACHE=${MQCTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mqctl}
 
+# What a build needs beside Swift, and what the tests need beside that.
+# shellcheck disable=SC2034 # for those who source this
+BUILD_PACKAGES=(libnl-3-dev libnl-route-3-dev libcap-dev pkg-config iproute2)
+# shellcheck disable=SC2034
+TEST_PACKAGES=(python3 qemu-system-x86 procps kmod)
+
 # say TEXT…: one line for whoever watches, on stderr.
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
@@ -14,6 +20,15 @@ die() { say "$@"; exit 1; }
 
 # usage FILE: print a script's header comment (its --help), from its second line to the first that is no comment.
 usage() { awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$1"; }
+
+# need_swift: end unless there is a Swift of 6.2 or newer.
+need_swift() {
+    local version
+    command -v swift >/dev/null || die "there is no swift in PATH: install Swift 6.3 or newer (swift.org/install)"
+    version=$(swift --version 2>/dev/null | grep -oE 'Swift version [0-9]+\.[0-9]+' | grep -oE '[0-9]+\.[0-9]+')
+    [[ $(printf '%s\n' 6.2 "$version" | sort -V | head -n 1) == 6.2 ]] ||
+        die "needs Swift 6.2 or newer, and this is $version: install a newer one (swift.org/install)"
+}
 
 # missing_packages PKG…: print those that are not installed.
 missing_packages() {

@@ -39,6 +39,9 @@ static const unsigned long MQ_TUNSETVNETHDRSZ = TUNSETVNETHDRSZ;
 static const unsigned long MQ_TUNSETQUEUE = TUNSETQUEUE;
 static const unsigned long MQ_TUNGETDEVNETNS = TUNGETDEVNETNS;
 
+// IFLA_OPERSTATE's "up" (RFC 2863; an enumeration of <linux/if.h>, which clashes with <net/if.h>).
+enum { MQ_IF_OPER_UP = 6 };
+
 // Newer than Debian 12's headers.
 static const int MQ_IFF_BACKPRESSURE = 0x0080;
 

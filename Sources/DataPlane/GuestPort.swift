@@ -10,6 +10,10 @@ internal protocol GuestPort: ~Copyable {
   /// Sends one frame towards the tap.
   mutating func send(_ frame: [UInt8]) throws(Verification.Step)
 
+  /// Waits until the tap has taken every frame that was sent, and so knows which queue their flows came from: tun notes
+  /// that only after it has passed a frame on. False if patience ends first.
+  mutating func settle(milliseconds: Int) throws(Verification.Step) -> Bool
+
   /// The next frame that has come from the tap; nil if there is none.
   mutating func receive() throws(Verification.Step) -> [UInt8]?
 }
@@ -32,6 +36,9 @@ internal struct TapPort<Kernel: KernelInterface>: GuestPort, ~Copyable {
     let bytes = [UInt8](repeating: 0, count: headerSize.rawValue) + frame
     try attempt("write to the tap queue", kernel.write(bytes, to: queue))
   }
+
+  /// write(2) returns when all is done.
+  mutating func settle(milliseconds: Int) throws(Verification.Step) -> Bool { true }
 
   mutating func receive() throws(Verification.Step) -> [UInt8]? {
     let bytes = try attempt("read from the tap queue", kernel.readFrame(from: queue))

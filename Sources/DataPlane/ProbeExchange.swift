@@ -61,6 +61,9 @@ internal struct ProbeExchange<Kernel: KernelInterface> {
         throw Verification.Step("TX", "frame \(sequence) left the guest and was not seen on the tap in \(patience) ms")
       }
       report.seen += 1
+      guard try port.settle(milliseconds: patience) else {
+        throw Verification.Step("TX", "vhost did not give frame \(sequence)'s buffer back in \(patience) ms")
+      }
       try attempt("write to the packet socket", kernel.write(frame.answer.bytes, to: socket))
       report.answered += 1
       let arrival = port.arrival

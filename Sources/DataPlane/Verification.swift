@@ -2,7 +2,7 @@ internal import BasicContainers
 public import LinuxIO
 public import Orchestrator
 internal import SystemPackage
-internal import TapMQ
+public import TapMQ
 internal import VhostKernel
 
 /// Proves that each pair of a device carries frames both ways, by a software guest on each.
@@ -71,9 +71,10 @@ public enum Verification {
   /// - Parameters:
   ///   - frames: how many each way, at least 1.
   ///   - patience: how long a frame may take, in milliseconds.
+  ///   - links: a session in the tap's network namespace.
   ///   - progress: called with each pair's report once its frames are through.
-  public static func run<Kernel: KernelInterface>(
-    _ set: borrowing PairSet<Kernel>, frames: Int, patience: Int = 1000, kernel: Kernel,
+  public static func run<Kernel: KernelInterface, Links: LinkInterface & ~Copyable>(
+    _ set: borrowing PairSet<Kernel>, frames: Int, patience: Int = 1000, kernel: Kernel, links: borrowing Links,
     progress: (PairReport) -> Void = { _ in }
   ) throws(OrchestratorError) -> [PairReport] {
     let socket: OwnedDescriptor
@@ -82,6 +83,7 @@ public enum Verification {
     } catch {
       throw .system("packet socket on \(set.device.link.name)", error)
     }
+    try awaitOperation(of: set, kernel: kernel, links: links)
     let headerSize = try header(of: set)
     defer { restore(headerSize, of: set) }
     var reports = (0..<set.count).map { PairReport(pair: $0) }
@@ -96,6 +98,27 @@ public enum Verification {
       exchange.run(&ports, &reports, progress)
     }
     return reports
+  }
+
+  /// Waits until the kernel has noticed that the tap has a carrier (net/core/link_watch.c): at once, or up to a second
+  /// after the last such change.
+  private static func awaitOperation<Kernel: KernelInterface, Links: LinkInterface & ~Copyable>(
+    of set: borrowing PairSet<Kernel>, kernel: Kernel, links: borrowing Links
+  ) throws(OrchestratorError) {
+    let name = set.device.link.name
+    let deadline = ContinuousClock.now + .seconds(3)
+    while true {
+      do throws(TapError) {
+        guard let interface = try? InterfaceName(name), let link = try links.link(named: interface) else {
+          throw TapError("RTM_GETLINK", interface: name, errno: .operationNotSupportedByDevice)
+        }
+        if link.isOperational { return }
+      } catch {
+        throw .tap(error)
+      }
+      guard ContinuousClock.now < deadline else { throw .notOperational(name) }
+      _ = try? kernel.poll([], milliseconds: 2)
+    }
   }
 
   private static func runVhost<Kernel: KernelInterface>(

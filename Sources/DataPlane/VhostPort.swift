@@ -100,7 +100,6 @@ internal struct VhostPort<Kernel: KernelInterface>: GuestPort, ~Copyable {
   }
 
   mutating func send(_ frame: [UInt8]) throws(Verification.Step) {
-    while transmitRing.takeUsed() != nil {}
     // Buffer 0 of the second half: one frame is on its way at a time.
     let offset = buffers + Self.ringSize * Self.bufferSize
     unsafe (memory.baseAddress + offset).initializeMemory(as: UInt8.self, repeating: 0, count: Self.headerSize)
@@ -112,6 +111,20 @@ internal struct VhostPort<Kernel: KernelInterface>: GuestPort, ~Copyable {
     }
     transmitRing.publish()
     try kick(transmitKick, if: transmitRing.needsKick)
+  }
+
+  /// The worker gives a TX buffer back when the tap is through with it.
+  mutating func settle(milliseconds: Int) throws(Verification.Step) -> Bool {
+    let deadline = ContinuousClock.now + .milliseconds(milliseconds)
+    while true {
+      _ = try attempt("read of the call eventfd", kernel.readFrame(from: transmitCall.descriptor, atMost: 8))
+      while transmitRing.takeUsed() != nil {}
+      if transmitRing.isBroken { throw Verification.Step("TX ring", "vhost named a buffer that it cannot have") }
+      if transmitRing.room == Self.ringSize { return true }
+      let left = deadline - .now
+      guard left > .zero else { return false }
+      _ = try attempt("poll", kernel.poll([transmitCall.descriptor], milliseconds: Int(left / .milliseconds(1)) + 1))
+    }
   }
 
   mutating func receive() throws(Verification.Step) -> [UInt8]? {

@@ -55,7 +55,7 @@ extension KernelInterface {
   /// ioctl(2) on a value that the kernel only reads.
   @discardableResult
   public func ioctl<Argument: BitwiseCopyable>(
-    _ descriptor: FileDescriptor, _ request: IoctlRequest, _ argument: Argument
+    _ descriptor: FileDescriptor, _ request: IoctlRequest, reading argument: Argument
   ) throws(Errno) -> CInt {
     var copy = argument
     return try ioctl(descriptor, request, updating: &copy)

@@ -22,6 +22,8 @@ public enum OrchestratorError: Error {
   case pairsUnknown(Device)
   /// The kernel cannot do it.
   case unsupported(feature: String, needs: String)
+  /// The tap has queues and is up, and yet the kernel lets nothing through.
+  case notOperational(String)
   /// A call on the tap or its link failed.
   case tap(TapError)
   /// A call on the vhost device of a pair failed.

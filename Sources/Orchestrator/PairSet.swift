@@ -97,9 +97,9 @@ public struct PairSet<Kernel: KernelInterface>: ~Copyable, Sendable {
     self.vhostAbsence = vhostAbsence
   }
 
-  /// VHOST_SET_FORK_FROM_OWNER on every device. A kernel without it has one kind of worker only, which may be the one
-  /// that is wanted: that is found by looking.
-  private func choose(_ kind: WorkerKind, kernel: Kernel) throws(OrchestratorError) {
+  /// VHOST_SET_FORK_FROM_OWNER on every device, which must be virgin; VHOST_RESET_OWNER forgets it again. A kernel
+  /// without it has one kind of worker only, which may be the one that is wanted: that is found by looking.
+  public func choose(_ kind: WorkerKind, kernel: Kernel) throws(OrchestratorError) {
     for index in 0..<pairs.count {
       switch pairs[index].vhost {
       case .some(let vhost):

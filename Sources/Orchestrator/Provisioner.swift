@@ -92,11 +92,7 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
   /// RTM_DELLINK. Refuses what this program did not make and what is in use, unless forced; a link that is no tap
   /// always. False if there was none.
   public func delete(_ name: InterfaceName, force: Bool = false) throws(OrchestratorError) -> Bool {
-    guard let device = try device(named: name) else { return false }
-    if !force {
-      guard device.record != nil else { throw .notOurs(device) }
-      try refuseIfHeld(device)
-    }
+    guard let device = try checkDeletable(name, force: force) else { return false }
     do {
       try links.delete(device.link.index, named: device.link.name)
     } catch {
@@ -105,6 +101,17 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
       throw .tap(error)
     }
     return true
+  }
+
+  /// What `delete` would refuse, without deleting. Returns the device; nil if there is none.
+  @discardableResult
+  public func checkDeletable(_ name: InterfaceName, force: Bool = false) throws(OrchestratorError) -> Device? {
+    guard let device = try device(named: name) else { return nil }
+    if !force {
+      guard device.record != nil else { throw .notOurs(device) }
+      try refuseIfHeld(device)
+    }
+    return device
   }
 
   /// Throws `held` if any queue is open.

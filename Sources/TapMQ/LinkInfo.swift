@@ -20,6 +20,9 @@ public struct LinkInfo: Sendable, Equatable {
   public var isUp: Bool
   /// IFLA_CARRIER.
   public var hasCarrier: Bool
+  /// IFLA_OPERSTATE is IF_OPER_UP: the kernel has noticed the carrier and lets frames through. It does so a moment after
+  /// the first queue is attached, and what is sent before that is lost.
+  public var isOperational: Bool
   /// IFLA_NUM_TX_QUEUES.
   public var transmitQueues: Int
   /// IFLA_INFO_DATA of kind `tun`.
@@ -28,7 +31,8 @@ public struct LinkInfo: Sendable, Equatable {
   /// All of it.
   public init(
     index: Int, name: String, kind: String? = nil, mac: MACAddress? = nil, mtu: Int = 1500, master: Int? = nil,
-    alias: String? = nil, qdisc: String? = nil, isUp: Bool = false, hasCarrier: Bool = false, transmitQueues: Int = 1,
+    alias: String? = nil, qdisc: String? = nil, isUp: Bool = false, hasCarrier: Bool = false,
+    isOperational: Bool = false, transmitQueues: Int = 1,
     tun: TunInfo? = nil
   ) {
     self.index = index
@@ -41,6 +45,7 @@ public struct LinkInfo: Sendable, Equatable {
     self.qdisc = qdisc
     self.isUp = isUp
     self.hasCarrier = hasCarrier
+    self.isOperational = isOperational
     self.transmitQueues = transmitQueues
     self.tun = tun
   }

@@ -124,7 +124,7 @@ public struct TapQueue<Kernel: KernelInterface>: ~Copyable, Sendable {
 
   private func call(_ name: String, _ number: UInt, _ argument: some BitwiseCopyable) throws(TapError) {
     do {
-      try kernel.ioctl(fileDescriptor, IoctlRequest(name, number), argument)
+      try kernel.ioctl(fileDescriptor, IoctlRequest(name, number), reading: argument)
     } catch {
       throw failure(name, error)
     }

@@ -78,7 +78,7 @@ public struct VhostNet<Kernel: KernelInterface>: ~Copyable, Sendable {
     do throws(Errno) {
       try unsafe words.withUnsafeMutableBufferPointer { words throws(Errno) in
         let request = IoctlRequest("VHOST_SET_MEM_TABLE", MQ_VHOST_SET_MEM_TABLE)
-        _ = try unsafe kernel.ioctl(fileDescriptor, request, words.baseAddress)
+        _ = try unsafe kernel.ioctl(fileDescriptor, request, UnsafeMutableRawPointer(words.baseAddress))
       }
     } catch {
       throw VhostError("VHOST_SET_MEM_TABLE", errno: error)

@@ -1,6 +1,51 @@
 internal import ArgumentParser
+internal import Glibc
+internal import LinuxIO
 
 @main
+struct Main {
+  static func main() {
+    ProcessControl.ensureStandardDescriptors()
+    do {
+      var command = try Mqctl.parseAsRoot()
+      do {
+        try command.run()
+      } catch let failure as Failure {
+        Output(json: (command as? any ReportingCommand)?.output.json ?? false).fail(failure)
+      }
+    } catch {
+      let code = Mqctl.exitCode(for: error)
+      if code.isSuccess {
+        Output.print(Mqctl.fullMessage(for: error))
+        exit(0)
+      }
+      if code == .validationFailure {
+        Output(json: false).fail(.usage(Mqctl.message(for: error)))
+      }
+      exit(code.rawValue)
+    }
+  }
+}
+
+/// The root: names the verbs, does nothing itself.
 struct Mqctl: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "mqctl", version: "0.1.0")
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "mqctl",
+    abstract: "Multi-queue taps and in-kernel vhost-net workers for virtual machines.",
+    discussion: """
+      Makes taps with up to 256 queue pairs, opens a vhost-net device for each pair, proves that every pair carries \
+      packets, and hands the descriptors to a hypervisor that needs no privilege.
+
+        mqctl create tap0 --pairs 8 --address 192.0.2.1/24
+        mqctl exec tap0 --user vm -- qemu-system-x86_64 ... -netdev {netdev} -device {device}
+
+      Exit codes: 0 done, or already so; 2 bad usage; 3 conflicts with what exists; 4 not permitted; 5 the kernel \
+      lacks it; 1 anything else.
+      """,
+    version: version,
+    subcommands: [
+      Create.self, Delete.self, List.self, Show.self, Exec.self, Args.self, Verify.self, Doctor.self,
+    ])
 }

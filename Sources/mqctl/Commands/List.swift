@@ -1,0 +1,29 @@
+internal import ArgumentParser
+internal import Orchestrator
+
+struct List: ParsableCommand, ReportingCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List the taps of a network namespace.",
+    discussion: "PAIRS is what mqctl was asked for ('-' for a tap that it did not make), QUEUES what is attached now.")
+
+  @OptionGroup var namespace: NamespaceOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try namespace.enter()
+    let provisioner = try openProvisioner()
+    let devices = try Failure.explain(provisioner.devices()).map(DeviceReport.init)
+    Output(json: output.json).report(["devices": devices]) {
+      Output.table(
+        ["NAME", "PAIRS", "QUEUES", "STATE", "CARRIER", "MTU", "MAC", "BRIDGE", "QDISC", "HELD BY"],
+        devices.map { device in
+          [
+            device.name, device.pairs.map(String.init) ?? "-",
+            "\(device.attachedQueues)" + (device.detachedQueues > 0 ? "+\(device.detachedQueues)" : ""),
+            device.up ? "up" : "down", device.carrier ? "yes" : "no", "\(device.mtu)", device.mac ?? "-",
+            device.bridge ?? "-", device.qdisc ?? "-", device.holderText,
+          ]
+        })
+    }
+  }
+}

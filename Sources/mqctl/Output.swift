@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import SystemPackage
+
+/// A command that can say what it did in JSON.
+protocol ReportingCommand {
+  var output: OutputOptions { get }
+}
+
+/// `--json`.
+struct OutputOptions: ParsableArguments {
+  @Flag(name: .long, help: "Print one JSON object instead of text; errors too, on standard error.")
+  var json = false
+}
+
+/// The one place that writes.
+struct Output {
+  let json: Bool
+
+  /// A line for people or an object for machines, on standard output.
+  func report(_ value: some Encodable, _ text: () -> String) {
+    Self.print(json ? Self.encode(value) : text())
+  }
+
+  /// One line on standard error, and out.
+  func fail(_ failure: Failure) -> Never {
+    if json {
+      struct Report: Encodable {
+        struct Fields: Encodable {
+          let code: Int32
+          let message: String
+          let mend: String?
+        }
+        let error: Fields
+      }
+      Self.note(
+        Self.encode(Report(error: .init(code: failure.code.rawValue, message: failure.message, mend: failure.mend))))
+    } else {
+      Self.note("mqctl: \(failure.message)" + (failure.mend.map { "; \($0)" } ?? ""))
+    }
+    exit(failure.code.rawValue)
+  }
+
+  /// A line on standard error.
+  static func note(_ text: String) {
+    write(text, to: .standardError)
+  }
+
+  /// Text on standard output. A reader that has gone away is no error of ours.
+  static func print(_ text: String) {
+    write(text, to: .standardOutput)
+  }
+
+  private static func write(_ text: String, to descriptor: FileDescriptor) {
+    _ = try? descriptor.writeAll((text + "\n").utf8)
+  }
+
+  /// Keys in order, a line: what a machine reads and a person can compare.
+  static func encode(_ value: some Encodable) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(value) else { fatalError("a report is plain data") }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// Columns, each as wide as its widest cell, two spaces apart.
+  static func table(_ header: [String], _ rows: [[String]]) -> String {
+    let all = [header] + rows
+    let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    return all.map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        line += column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count + 2)
+      }
+      return line
+    }.joined(separator: "\n")
+  }
+}
