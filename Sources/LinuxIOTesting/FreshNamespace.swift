@@ -13,6 +13,9 @@ public enum FreshNamespace {
   public static let requirement: String = "needs root, for a network namespace of its own"
 
   /// Runs `body` on a new thread that has called unshare(CLONE_NEWNET). Needs root.
+  ///
+  /// A child that it starts is in the namespace too. Do not wait for one by Foundation's `Process.waitUntilExit` here: it
+  /// runs the thread's run loop, which at times never hears of the end. waitpid(2), or a pipe's end of file, does.
   public static func run<Value: Sendable>(_ body: @Sendable () throws -> Value) async throws -> Value {
     let thread = ThreadExecutor()
     defer { thread.finish() }
