@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #ifndef VHOST_GET_FORK_FROM_OWNER /* headers older than Linux 6.18 */
@@ -79,6 +80,7 @@ int main(void)
     int vhost = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
     check(vhost, "open /dev/vhost-net");
     check(ioctl(vhost, VHOST_GET_FEATURES, &features), "VHOST_GET_FEATURES");
+    check(getrandom(&mode, sizeof mode, GRND_NONBLOCK), "getrandom would wait for the kernel to gather randomness");
     printf("cpus %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
     printf("vhost-features 0x%llx\n", (unsigned long long)features);
     if (ioctl(vhost, VHOST_GET_FORK_FROM_OWNER, &mode) < 0)
