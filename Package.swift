@@ -60,10 +60,30 @@ let package = Package(
       swiftSettings: strict),
 
     // For tests alone.
-    .target(name: "LinuxIOTesting", dependencies: ["LinuxIO"], swiftSettings: strict),
+    .target(
+      name: "LinuxIOTesting", dependencies: ["CLinuxUAPI", "LinuxIO", "TapMQ", systemPackage], swiftSettings: strict),
     .testTarget(
       name: "TapMQTests",
       dependencies: ["CCapability", "CLinuxUAPI", "CNetlink", "LinuxIO", "LinuxIOTesting", "TapMQ", systemPackage],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VhostKernelTests", dependencies: ["LinuxIO", "LinuxIOTesting", "VhostKernel", systemPackage],
+      swiftSettings: strict),
+    .testTarget(name: "VirtqueueTests", dependencies: ["LinuxIO", "Virtqueue"], swiftSettings: strict),
+    .testTarget(
+      name: "OrchestratorTests",
+      dependencies: ["LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DataPlaneTests",
+      dependencies: ["DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: [
+        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", basicContainers,
+        systemPackage,
+      ],
       swiftSettings: strict),
   ]
 )
