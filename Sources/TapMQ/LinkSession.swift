@@ -101,16 +101,14 @@ internal import SystemPackage
   /// kernel knows no qdisc of that kind.
   public func setRootQdisc(_ link: Int, named name: String, kind: String) throws(TapError) {
     do throws(Errno) {
-      let index = try Self.index(link)
-      guard let qdisc = unsafe rtnl_qdisc_alloc() else { throw Errno.noMemory }
-      defer { unsafe rtnl_qdisc_put(qdisc) }
-      unsafe rtnl_tc_set_ifindex(qdisc, index)
-      unsafe rtnl_tc_set_parent(qdisc, UInt32.max)  // TC_H_ROOT
-      guard unsafe rtnl_tc_set_kind(qdisc, kind) == 0 else { throw Errno.invalidArgument }
-      var message: OpaquePointer?
-      let result = unsafe rtnl_qdisc_build_add_request(qdisc, NLM_F_CREATE | NLM_F_REPLACE, &message)
-      guard result == 0, let message = unsafe message else { throw Errno.noMemory }
-      unsafe try acknowledge(NetlinkRequest(adopting: message))
+      // Not by rtnl_qdisc: in a static binary libnl-route's list of qdisc kinds is never initialised, and
+      // rtnl_tc_set_kind of libnl 3.7 crashes in it.
+      var header = tcmsg()
+      header.tcm_ifindex = try Self.index(link)
+      header.tcm_parent = .max  // TC_H_ROOT
+      let request = try NetlinkRequest(RTM_NEWQDISC, flags: NLM_F_CREATE | NLM_F_REPLACE, header: header)
+      try request.put(TCA_KIND, text: kind)
+      try acknowledge(request)
     } catch {
       throw TapError("RTM_NEWQDISC", interface: name, errno: error)
     }
