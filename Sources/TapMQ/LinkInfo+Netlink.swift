@@ -21,7 +21,7 @@ extension LinkInfo {
       qdisc: unsafe attributes.text(IFLA_QDISC),
       isUp: header.ifi_flags & UInt32(IFF_UP) != 0,
       hasCarrier: unsafe attributes.number(IFLA_CARRIER, as: UInt8.self) == 1,
-      isOperational: unsafe attributes.number(IFLA_OPERSTATE, as: UInt8.self) == UInt8(MQ_IF_OPER_UP),
+      isOperational: [0, UInt8(MQ_IF_OPER_UP)].contains(unsafe attributes.number(IFLA_OPERSTATE, as: UInt8.self) ?? 0),
       transmitQueues: unsafe Int(attributes.number(IFLA_NUM_TX_QUEUES, as: UInt32.self) ?? 1),
       tun: kind == "tun" ? unsafe details?.nest(IFLA_INFO_DATA).map { unsafe TunInfo($0) } : nil)
   }

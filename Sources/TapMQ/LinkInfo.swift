@@ -20,8 +20,8 @@ public struct LinkInfo: Sendable, Equatable {
   public var isUp: Bool
   /// IFLA_CARRIER.
   public var hasCarrier: Bool
-  /// IFLA_OPERSTATE is IF_OPER_UP: the kernel has noticed the carrier and lets frames through. It does so a moment after
-  /// the first queue is attached, and what is sent before that is lost.
+  /// IFLA_OPERSTATE is IF_OPER_UP or IF_OPER_UNKNOWN (`netif_oper_up`): the kernel lets frames through. A tap that had no
+  /// queue is IF_OPER_DOWN until a moment after its first is attached, and what is sent before that is lost.
   public var isOperational: Bool
   /// IFLA_NUM_TX_QUEUES.
   public var transmitQueues: Int
