@@ -116,7 +116,7 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
 
   /// Throws `held` if any queue is open.
   internal func refuseIfHeld(_ device: Device) throws(OrchestratorError) {
-    guard device.openQueues == 0 else { throw .held(device, by: QueueHolder.all(of: device.link.name)) }
+    guard device.openQueues == 0 else { throw .held(device, by: HolderTable().holders(of: device.link.name)) }
   }
 
   /// Builds the new device beside the old one under a name of its own, so that all that can fail does so while the old

@@ -69,7 +69,7 @@ extension Failure {
         names.isEmpty ? "a process that /proc does not show to this user" : names.joined(separator: ", ")
       self.init(
         .conflict, "\(device.link.name) has \(device.openQueues) open queue(s), held by \(who)",
-        mend: "end that process first")
+        mend: "end that process first; 'mqctl delete' takes --force")
     case .absent(let kind, let name):
       self.init(.other, "there is no \(kind) '\(name)'", mend: Self.mend(forAbsent: kind, name))
     case .notABridge(let link):
@@ -106,6 +106,10 @@ extension Failure {
     case ("open /dev/net/tun", .noSuchFileOrDirectory), ("open /dev/net/tun", .operationNotSupportedByDevice),
       ("TUNGETFEATURES of /dev/net/tun", .noSuchFileOrDirectory):
       self.init(.unsupported, "\(error)", mend: "load the driver with 'modprobe tun'")
+    case ("open /dev/net/tun", .permissionDenied), ("TUNGETFEATURES of /dev/net/tun", .permissionDenied):
+      self.init(
+        .notPermitted, "\(error)",
+        mend: "run as root, or let this user read and write /dev/net/tun (Debian's udev makes it mode 0666)")
     case ("TUNSETIFF", .notPermitted), ("TUNSETIFF", .permissionDenied):
       self.init(
         .notPermitted, "\(error)",

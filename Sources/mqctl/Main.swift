@@ -39,7 +39,8 @@ struct Mqctl: ParsableCommand {
       packets, and hands the descriptors to a hypervisor that needs no privilege.
 
         mqctl create tap0 --pairs 8 --address 192.0.2.1/24
-        mqctl exec tap0 --user vm -- qemu-system-x86_64 ... -netdev {netdev} -device {device}
+        mqctl exec tap0 --user vm -- \\
+          qemu-system-x86_64 ... -netdev {netdev} -device {device}
 
       Exit codes: 0 done, or already so; 2 bad usage; 3 conflicts with what exists; 4 not permitted; 5 the kernel \
       lacks it; 1 anything else.

@@ -37,7 +37,8 @@ struct DeviceReport: Encodable {
   let qdisc: String?
   let holders: [Holder]
 
-  init(_ device: Device) {
+  /// `table` is asked once for many devices.
+  init(_ device: Device, _ table: HolderTable) {
     let tun = device.tun
     name = device.link.name
     index = device.link.index
@@ -60,10 +61,7 @@ struct DeviceReport: Encodable {
     up = device.link.isUp
     carrier = device.link.hasCarrier
     qdisc = device.link.qdisc
-    // A tap that is not multi-queue does not tell how many queues it has.
-    let mayBeHeld = device.openQueues > 0 || !tun.multiQueue
-    let found = mayBeHeld ? QueueHolder.all(of: device.link.name) : []
-    holders = found.map { holder in
+    holders = table.holders(of: device.link.name).map { holder in
       let workers = holder.vhostDescriptors > 0 ? Worker.all(of: holder.process) : []
       return Holder(
         pid: holder.process, command: holder.command, attachedQueues: holder.attachedQueues,

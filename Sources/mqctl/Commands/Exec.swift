@@ -30,7 +30,8 @@ struct Exec: ParsableCommand, ReportingCommand {
       find them by LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (tap-0, ..., vhost-0, ...), or MQCTL_TAP_FDS, \
       MQCTL_VHOST_FDS, MQCTL_PAIRS, MQCTL_INTERFACE and MQCTL_MAC.
 
-        mqctl exec tap0 --user vm -- qemu-system-x86_64 -m 1G ... -netdev {netdev} -device {device}
+        mqctl exec tap0 --user vm -- qemu-system-x86_64 -m 1G ... \\
+          -netdev {netdev} -device {device}
 
       COMMAND runs in the caller's network namespace, whichever the tap is in. Needs CAP_NET_ADMIN or to be the tap's \
       owner, and read and write permission on /dev/vhost-net.
@@ -52,7 +53,10 @@ struct Exec: ParsableCommand, ReportingCommand {
     help: "What vhost's workers are to be: a task of COMMAND's, a kthread, or the kernel's default.", transform: oneOf)
   var worker = WorkerChoice.default
 
-  @Option(help: .init("Run COMMAND as this user (a name or number), with its groups.", valueName: "user"))
+  @Option(
+    help: .init(
+      "Run COMMAND as this user, with its groups; a number is not looked up and has the group of the same number.",
+      valueName: "user"))
   var user: String?
 
   @Flag(help: "Do not give capabilities up. A change of user still clears them, as setuid(2) does.")

@@ -12,7 +12,8 @@ struct List: ParsableCommand, ReportingCommand {
   func run() throws {
     try namespace.enter()
     let provisioner = try openProvisioner()
-    let devices = try Failure.explain(provisioner.devices()).map(DeviceReport.init)
+    let table = HolderTable()
+    let devices = try Failure.explain(provisioner.devices()).map { DeviceReport($0, table) }
     Output(json: output.json).report(["devices": devices]) {
       Output.table(
         ["NAME", "PAIRS", "QUEUES", "STATE", "CARRIER", "MTU", "MAC", "BRIDGE", "QDISC", "HELD BY"],

@@ -23,7 +23,7 @@ struct Show: ParsableCommand, ReportingCommand {
     guard let device = try Failure.explain(provisioner.device(named: name)) else {
       throw Failure(.absent(kind: "tap", name: name.description))
     }
-    let report = DeviceReport(device)
+    let report = DeviceReport(device, HolderTable())
     Output(json: output.json).report(report) { Self.text(report) }
   }
 
