@@ -9,13 +9,18 @@ public struct TapSupport: Sendable, Equatable {
 
   /// open(2) and TUNGETFEATURES. Needs no capability.
   public init(probing kernel: some KernelInterface) throws(TapError) {
-    do throws(Errno) {
-      let device = try kernel.open("/dev/net/tun", nonBlocking: true)
+    let device: OwnedDescriptor
+    do {
+      device = try kernel.open("/dev/net/tun", nonBlocking: true)
+    } catch {
+      throw TapError("open /dev/net/tun", errno: error)
+    }
+    do {
       var bits: UInt32 = 0
       try kernel.ioctl(device.descriptor, IoctlRequest("TUNGETFEATURES", MQ_TUNGETFEATURES), updating: &bits)
       flags = TapFlags(rawValue: UInt16(truncatingIfNeeded: bits))
     } catch {
-      throw TapError("TUNGETFEATURES of /dev/net/tun", errno: error)
+      throw TapError("TUNGETFEATURES", errno: error)
     }
   }
 }

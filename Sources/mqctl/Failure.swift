@@ -103,8 +103,7 @@ extension Failure {
   private init(_ error: TapError) {
     let name = error.interface ?? "the tap"
     switch (error.operation, error.errno) {
-    case ("open /dev/net/tun", .noSuchFileOrDirectory), ("open /dev/net/tun", .operationNotSupportedByDevice),
-      ("TUNGETFEATURES of /dev/net/tun", .noSuchFileOrDirectory):
+    case ("open /dev/net/tun", .noSuchFileOrDirectory), ("open /dev/net/tun", .operationNotSupportedByDevice):
       self.init(.unsupported, "\(error)", mend: "load the driver with 'modprobe tun'")
     case ("open /dev/net/tun", .permissionDenied), ("TUNGETFEATURES of /dev/net/tun", .permissionDenied):
       self.init(
