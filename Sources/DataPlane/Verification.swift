@@ -68,6 +68,9 @@ public enum Verification {
 
   /// Proves every pair, one after the other, while all of them run.
   ///
+  /// What concerns one pair is in its report; thrown is what concerns the device: also a header size that could not be
+  /// set back, as whoever takes the queues over would read frames at the wrong offset.
+  ///
   /// - Parameters:
   ///   - frames: how many each way, at least 1.
   ///   - patience: how long a frame may take, in milliseconds.
@@ -85,7 +88,6 @@ public enum Verification {
     }
     try awaitOperation(of: set, kernel: kernel, links: links)
     let headerSize = try header(of: set)
-    defer { restore(headerSize, of: set) }
     var reports = (0..<set.count).map { PairReport(pair: $0) }
     let exchange = ProbeExchange(kernel: kernel, socket: socket.descriptor, frames: frames, patience: patience)
     if set.hasVhost {
@@ -97,6 +99,7 @@ public enum Verification {
       }
       exchange.run(&ports, &reports, progress)
     }
+    try restore(headerSize, of: set)
     return reports
   }
 
@@ -184,7 +187,13 @@ public enum Verification {
     }
   }
 
-  private static func restore<Kernel: KernelInterface>(_ size: VnetHeaderSize, of set: borrowing PairSet<Kernel>) {
-    try? set.pairs[0].tap.setVnetHeaderSize(size)
+  private static func restore<Kernel: KernelInterface>(
+    _ size: VnetHeaderSize, of set: borrowing PairSet<Kernel>
+  ) throws(OrchestratorError) {
+    do {
+      try set.pairs[0].tap.setVnetHeaderSize(size)
+    } catch {
+      throw .tap(error)
+    }
   }
 }
