@@ -15,7 +15,7 @@ public struct Device: Sendable, Equatable {
   public var record: DeviceRecord? { DeviceRecord(alias: link.alias) }
 
   /// Queues that are open, attached or not.
-  public var openQueues: Int { (tun.attachedQueues ?? 0) + (tun.detachedQueues ?? 0) }
+  public var openQueues: Int { tun.openQueues }
 
   /// A link that is a tap; nil if it is anything else.
   internal init?(link: LinkInfo, bridge: String?, addresses: [InterfaceAddress]) {

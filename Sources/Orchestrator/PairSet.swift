@@ -61,8 +61,7 @@ public struct PairSet<Kernel: KernelInterface>: ~Copyable, Sendable {
   ) throws(OrchestratorError) -> PairSet {
     guard let device = try provisioner.device(named: name) else { throw .absent(kind: "tap", name: name.description) }
     let flags = try device.requireMultiQueue()
-    let held = first == nil ? 0 : 1
-    if device.openQueues > held { throw .held(device, by: HolderTable().holders(of: device.link.name)) }
+    try provisioner.refuseIfHeld(device, beside: first == nil ? 0 : 1)
     guard let count = count ?? device.record?.pairs else { throw .pairsUnknown(device) }
 
     let kernel = provisioner.kernel

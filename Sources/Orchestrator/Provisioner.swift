@@ -114,9 +114,20 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     return device
   }
 
-  /// Throws `held` if any queue is open.
-  internal func refuseIfHeld(_ device: Device) throws(OrchestratorError) {
-    guard device.openQueues == 0 else { throw .held(device, by: HolderTable().holders(of: device.link.name)) }
+  /// Throws `held` if queues are open, `own` of them aside.
+  ///
+  /// One that was closed a moment ago may still count: a child between fork(2) and exec(2) has it, and so has whoever
+  /// reads its /proc/PID/fdinfo just then, as every look at all holders does. So a tenth of a second is given to it.
+  internal func refuseIfHeld(_ device: Device, beside own: Int = 0) throws(OrchestratorError) {
+    var openQueues = device.openQueues
+    for _ in 0..<10 where openQueues > own {
+      _ = try? kernel.poll([], milliseconds: 10)
+      guard let name = try? InterfaceName(device.link.name), let link = try attempt(try links.link(named: name)),
+        link.index == device.link.index, let tun = link.tun
+      else { return }
+      openQueues = tun.openQueues
+    }
+    if openQueues > own { throw .held(device, by: HolderTable().holders(of: device.link.name)) }
   }
 
   /// Builds the new device beside the old one under a name of its own, so that all that can fail does so while the old

@@ -71,6 +71,8 @@ public struct TunInfo: Sendable, Equatable {
   public var attachedQueues: Int?
   /// IFLA_TUN_NUM_DISABLED_QUEUES: queues that are open but detached.
   public var detachedQueues: Int?
+  /// Queues that are open, attached or not.
+  public var openQueues: Int { (attachedQueues ?? 0) + (detachedQueues ?? 0) }
 
   /// All of it.
   public init(
