@@ -131,6 +131,7 @@ public enum Verification {
     var ports = UniqueArray<VhostPort<Kernel>?>()
     ports.reserveCapacity(set.count)
     var workers = WorkerWatch()
+    var hasStarted = [Bool](repeating: false, count: set.count)
     for index in 0..<set.count {
       do throws(Step) {
         var port = try VhostPort(kernel: kernel)
@@ -141,6 +142,7 @@ public enum Verification {
         case .none: throw Step("open /dev/vhost-net", "this pair has none")
         }
         ports.append(port)
+        hasStarted[index] = true
       } catch {
         reports[index].failure = error
         ports.append(nil)
@@ -150,8 +152,10 @@ public enum Verification {
     for index in 0..<set.count {
       switch set.pairs[index].vhost {
       case .some(let vhost):
+        // One that did not start is reset already.
+        guard hasStarted[index] else { continue }
         do throws(VhostError) {
-          try stop(vhost, ranWell: reports[index].failure == nil)
+          try stop(vhost)
         } catch {
           reports[index].failure = reports[index].failure ?? Step(error)
         }
@@ -160,18 +164,17 @@ public enum Verification {
     }
   }
 
-  /// Both backends off, both indices asked for, the owner reset. After a failure whatever of it works has to do: the
-  /// reset stops the rings as well.
-  private static func stop<Kernel: KernelInterface>(
-    _ vhost: borrowing VhostNet<Kernel>, ranWell: Bool
-  ) throws(VhostError) {
-    if ranWell {
+  /// Both backends off, both indices asked for, the owner reset. Whatever of it fails, the reset is tried: it stops the
+  /// rings as well, and without it the descriptor would be nobody else's ever again.
+  private static func stop<Kernel: KernelInterface>(_ vhost: borrowing VhostNet<Kernel>) throws(VhostError) {
+    do throws(VhostError) {
       for ring in VhostRing.allCases { try vhost.setBackend(ring, to: nil) }
       for ring in VhostRing.allCases { _ = try vhost.vringBase(of: ring) }
-      try vhost.resetOwner()
-    } else {
+    } catch {
       try? vhost.resetOwner()
+      throw error
     }
+    try vhost.resetOwner()
   }
 
   /// The header's size is the device's, so one queue is asked and told for all. Returns what it was.

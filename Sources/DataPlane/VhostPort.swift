@@ -59,12 +59,19 @@ internal struct VhostPort<Kernel: KernelInterface>: GuestPort, ~Copyable {
 
   /// OWNER, FEATURES, MEM_TABLE, then for each ring NUM, BASE, ADDR, KICK, CALL, then both backends.
   /// `owned` is called right after VHOST_SET_OWNER.
+  ///
+  /// On failure the device is given back before this port's memory goes: a ring that runs already would be looked for at
+  /// addresses that the next port's memory may have by then.
   mutating func start(
     _ vhost: borrowing VhostNet<Kernel>, on tap: borrowing TapQueue<Kernel>, owned: () -> Void
   ) throws(Verification.Step) {
     do throws(VhostError) {
       try vhost.setOwner()
-      owned()
+    } catch {
+      throw Verification.Step(error)
+    }
+    owned()
+    do throws(VhostError) {
       let offered = try vhost.features()
       guard offered.contains(.version1) else {
         throw VhostError("VHOST_GET_FEATURES: no VIRTIO_F_VERSION_1", errno: .notSupported)
@@ -79,6 +86,7 @@ internal struct VhostPort<Kernel: KernelInterface>: GuestPort, ~Copyable {
       try vhost.setBackend(.receive, to: tap.fileDescriptor)
       try vhost.setBackend(.transmit, to: tap.fileDescriptor)
     } catch {
+      try? vhost.resetOwner()
       throw Verification.Step(error)
     }
   }
