@@ -46,6 +46,8 @@ public struct Device: Sendable, Equatable {
       if existing != wanted { found.append(Difference(field: field, existing: existing, wanted: wanted)) }
     }
     func text(_ value: (some CustomStringConvertible)?) -> String { value?.description ?? "none" }
+    // A link is found by its alternative names too, and one of those is no name for a tap.
+    compare("name", link.name, spec.name.description)
     compare("pairs", record.map { String($0.pairs) } ?? "unknown (not made by mqctl)", String(spec.pairs))
     compare("multi_queue", tun.multiQueue ? "on" : "off", "on")
     compare("vnet_hdr", tun.vnetHeader ? "on" : "off", "on")

@@ -60,6 +60,8 @@ public struct PairSet<Kernel: KernelInterface>: ~Copyable, Sendable {
     first: consuming TapQueue<Kernel>? = nil, through provisioner: borrowing Provisioner<Kernel, Links>
   ) throws(OrchestratorError) -> PairSet {
     guard let device = try provisioner.device(named: name) else { throw .absent(kind: "tap", name: name.description) }
+    // The name may have been an alternative one, which TUNSETIFF must not be asked for.
+    let name = (try? InterfaceName(device.link.name)) ?? name
     let flags = try device.requireMultiQueue()
     try provisioner.refuseIfHeld(device, beside: first == nil ? 0 : 1)
     guard let count = count ?? device.record?.pairs else { throw .pairsUnknown(device) }
@@ -85,6 +87,11 @@ public struct PairSet<Kernel: KernelInterface>: ~Copyable, Sendable {
       }
       pairs.append(QueuePair(index: index, vhost: vhost, tap: tap))
     }
+    // Somebody else may have done the same meanwhile, or deleted the tap, so that TUNSETIFF made one anew.
+    guard let link = try attempt(try provisioner.links.link(named: name)), link.index == device.link.index,
+      let now = Device(link: link, bridge: device.bridge, addresses: device.addresses)
+    else { throw .absent(kind: "tap", name: name.description) }
+    try provisioner.refuseIfHeld(now, beside: count)
     let set = PairSet(device: device, pairs: pairs, vhostAbsence: absence)
     if let worker { try set.choose(worker, kernel: kernel) }
     return set

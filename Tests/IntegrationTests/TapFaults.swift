@@ -161,7 +161,7 @@ enum TapFaults {
         #expect(set.count == 3)
       })
     let pair = ["open /dev/net/tun", "TUNSETIFF"]
-    #expect(calls == ["RTM_GETLINK", "RTM_GETADDR"] + pair + pair + pair)
+    #expect(calls == ["RTM_GETLINK", "RTM_GETADDR"] + pair + pair + pair + ["RTM_GETLINK"])
   }
 
   @Sendable static func openEphemeral() throws {
