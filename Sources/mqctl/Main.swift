@@ -20,7 +20,9 @@ struct Main {
         exit(0)
       }
       if code == .validationFailure {
-        Output(json: false).fail(.usage(Mqctl.message(for: error)))
+        // There is no command yet to ask; what follows '--' is another program's.
+        let words = CommandLine.arguments.prefix { $0 != "--" }
+        Output(json: words.contains("--json")).fail(.usage(Mqctl.message(for: error)))
       }
       exit(code.rawValue)
     }

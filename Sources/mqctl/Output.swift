@@ -44,16 +44,17 @@ struct Output {
 
   /// A line on standard error.
   static func note(_ text: String) {
-    write(text, to: .standardError)
+    _ = try? FileDescriptor.standardError.writeAll((text + "\n").utf8)
   }
 
-  /// Text on standard output. A reader that has gone away is no error of ours.
+  /// A line on standard output; that it cannot be written, as on a full disk, is a failure. (A reader that has gone away
+  /// ends the program by SIGPIPE, as ever.)
   static func print(_ text: String) {
-    write(text, to: .standardOutput)
-  }
-
-  private static func write(_ text: String, to descriptor: FileDescriptor) {
-    _ = try? descriptor.writeAll((text + "\n").utf8)
+    do {
+      try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
+    } catch {
+      Output(json: false).fail(Failure(.other, "writing to standard output: \(error)"))
+    }
   }
 
   /// Keys in order, a line: what a machine reads and a person can compare.
