@@ -76,6 +76,7 @@ static inline int mq_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, p
 static inline int mq_pidfd_getfd(int pidfd, int target) { return (int)syscall(SYS_pidfd_getfd, pidfd, target, 0); }
 static inline int mq_close_range(unsigned first, unsigned last) { return (int)syscall(SYS_close_range, first, last, 0); }
 static inline int mq_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+static inline int mq_pipe(int *_Nonnull ends) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
 static inline int mq_set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int mq_fcntl_dup_from(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
 
