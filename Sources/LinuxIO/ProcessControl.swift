@@ -24,22 +24,30 @@ public enum ProcessControl {
     try check(mq_set_no_new_privs())
   }
 
-  /// dup2(2) of each descriptor onto 3, 4, … in this order, then close_range(2) of all that follow: the program that
-  /// is executed next inherits 0, 1, 2 and exactly these.
+  /// Moves the descriptors to 3, 4, … in this order (dup2(2)), then close_range(2) of all that follow: the program that is
+  /// executed next inherits 0, 1, 2 and exactly these.
   ///
-  /// On failure some may stand at their new number already; the caller is about to give up anyway.
+  /// In place, so that a limit on open files need not hold them twice. On failure some stand at their new number already;
+  /// the caller is about to give up anyway.
   public static func arrangeInherited(_ descriptors: [FileDescriptor]) throws(Errno) {
     let first: CInt = 3
-    let end = first + CInt(descriptors.count)
-    // Out of the way first: a number that is wanted may be held by one that comes later.
-    var parked: [CInt] = []
-    for descriptor in descriptors {
-      parked.append(try check(mq_fcntl_dup_from(descriptor.rawValue, end)))
+    var sources = descriptors.map(\.rawValue)
+    for index in sources.indices {
+      let target = first + CInt(index)
+      if sources[index] == target {
+        // Where it is to be; dup2 would leave CLOEXEC on it.
+        try check(fcntl(target, F_SETFD, 0))
+        continue
+      }
+      // One that comes later may have the number: out of the way, to any number that is none of the wanted.
+      if let other = sources[(index + 1)...].firstIndex(of: target) {
+        sources[other] = try check(mq_fcntl_dup_from(target, first + CInt(sources.count)))
+      }
+      try check(dup2(sources[index], target))
+      // Its old number is needed no more, unless it is one that has its final descriptor already.
+      if sources[index] > target { close(sources[index]) }
     }
-    for (offset, source) in parked.enumerated() {
-      try check(dup2(source, first + CInt(offset)))
-    }
-    try check(mq_close_range(UInt32(end), .max))
+    try check(mq_close_range(UInt32(first) + UInt32(sources.count), .max))
   }
 
   /// setenv(3).
