@@ -53,12 +53,14 @@ public struct HolderTable: Sendable {
   }
 
   /// The name in fdinfo says nothing of the namespace. TUNGETDEVNETNS on a copy of the descriptor does; where that is
-  /// not allowed, the name has to do.
+  /// not allowed, the name has to do. Any other failure means that the process has ended or closed it meanwhile.
   private static func isHere(_ queue: Queue) -> Bool {
-    guard let own = try? FileTree.identity(of: "/proc/thread-self/ns/net"),
-      let copy = try? ProcessControl.copy(descriptor: queue.descriptor, ofProcess: queue.process),
-      let identity = try? TapNamespace.identity(of: copy.descriptor)
-    else { return true }
-    return identity == own
+    do throws(Errno) {
+      let own = try FileTree.identity(of: "/proc/thread-self/ns/net")
+      let copy = try ProcessControl.copy(descriptor: queue.descriptor, ofProcess: queue.process)
+      return try TapNamespace.identity(of: copy.descriptor) == own
+    } catch {
+      return error == .notPermitted || error == .permissionDenied || error == .noFunction
+    }
   }
 }
