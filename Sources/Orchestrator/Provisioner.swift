@@ -37,7 +37,7 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     if let master = link.master {
       bridge = try attempt(try links.links()).first { $0.index == master }?.name
     }
-    let addresses = try attempt(try links.addresses(of: link.index))
+    guard let addresses = try addresses(of: link) else { return nil }
     guard let device = Device(link: link, bridge: bridge, addresses: addresses) else { throw .notATap(link) }
     return device
   }
@@ -48,10 +48,20 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     var devices: [Device] = []
     for link in all where link.tun?.isTap == true {
       let bridge = all.first { $0.index == link.master }?.name
-      let addresses = try attempt(try links.addresses(of: link.index))
+      guard let addresses = try addresses(of: link) else { continue }
       if let device = Device(link: link, bridge: bridge, addresses: addresses) { devices.append(device) }
     }
     return devices
+  }
+
+  /// Nil if the link has gone since it was looked at.
+  private func addresses(of link: LinkInfo) throws(OrchestratorError) -> [InterfaceAddress]? {
+    do {
+      return try links.addresses(of: link.index)
+    } catch {
+      if error.errno == .operationNotSupportedByDevice { return nil }
+      throw .tap(error)
+    }
   }
 
   /// Makes the device that `spec` says, unless it is there.
