@@ -19,12 +19,10 @@ struct Main {
         Output.print(Mqctl.fullMessage(for: error))
         exit(0)
       }
-      if code == .validationFailure {
-        // There is no command yet to ask; what follows '--' is another program's.
-        let words = CommandLine.arguments.prefix { $0 != "--" }
-        Output(json: words.contains("--json")).fail(.usage(Mqctl.message(for: error)))
-      }
-      exit(code.rawValue)
+      // Words that could not be read hold the wish for JSON all the same; behind `--` they are another program's.
+      let output = Output(json: CommandLine.arguments.prefix { $0 != "--" }.contains("--json"))
+      let message = Mqctl.message(for: error)
+      output.fail(code == .validationFailure ? .usage(message) : Failure(.other, message))
     }
   }
 }

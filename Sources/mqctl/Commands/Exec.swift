@@ -141,7 +141,9 @@ struct Exec: ParsableCommand, ReportingCommand {
     do throws(Errno) {
       try ProcessControl.execute(words)
     } catch {
-      throw Failure(.other, "cannot run \(words[0]): \(error)", mend: "look at the path and its permissions")
+      throw Failure(
+        error == .permissionDenied ? .notPermitted : .other, "cannot run \(words[0]): \(error)",
+        mend: "look at the path and its permissions")
     }
   }
 
