@@ -33,6 +33,10 @@ struct TunFaultTests {
     await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.replaceLasting) }
   }
 
+  @Test func replaceAnotherProgramsTap() async {
+    await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.replaceForeign) }
+  }
+
   @Test func delete() async {
     await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.delete) }
   }
