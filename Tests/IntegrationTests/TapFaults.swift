@@ -229,8 +229,8 @@ enum TapFaults {
     }
   }
 
-  /// 200 rounds by the library in one process: nothing accumulates.
-  @Sendable static func rounds() throws {
+  /// Rounds by the library in one process: nothing accumulates.
+  static func rounds(_ count: Int) throws {
     let tools = try TapFixture.tools()
     let links = try LinkSession()
     let spec = try DeviceSpec(name: InterfaceName("tap0"), pairs: 8)
@@ -241,7 +241,7 @@ enum TapFaults {
     }
     try round()
     let before = try Footprint(links)
-    for _ in 0..<200 { try round() }
-    try before.expectUnchanged(links, after: "200 rounds")
+    for _ in 0..<count { try round() }
+    try before.expectUnchanged(links, after: "\(count) rounds")
   }
 }

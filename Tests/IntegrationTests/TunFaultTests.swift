@@ -58,6 +58,6 @@ struct TunFaultTests {
   }
 
   @Test func twoHundredRoundsLeaveNothing() async {
-    await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.rounds) }
+    await #expect(processExitsWith: .success) { await inFreshNamespace { try TapFaults.rounds(200) } }
   }
 }
