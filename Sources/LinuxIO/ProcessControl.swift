@@ -7,6 +7,9 @@ public enum ProcessControl {
   /// getpid(2).
   public static var processID: Int { Int(getpid()) }
 
+  /// gettid(2): the calling thread's number, which is the process's on its first thread only.
+  public static var threadID: Int { Int(mq_gettid()) }
+
   /// geteuid(2).
   public static var effectiveUser: UInt32 { geteuid() }
 

@@ -162,7 +162,7 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
 
   /// The old device is gone and the new one is not there: makes the old one again.
   private func restore(_ old: DeviceSpec?, removing index: Int, after cause: TapError) -> OrchestratorError {
-    guard let old else { return .replacement(.tap(cause), restored: false, why: "its spec could not be read back") }
+    guard let old else { return .replacement(.tap(cause), restored: false, why: "it was not as mqctl makes a tap") }
     do throws(OrchestratorError) {
       // The new one may hold the name already.
       try? links.delete(index, named: old.name.description)
@@ -240,7 +240,7 @@ internal func attempt<Result: ~Copyable>(_ body: @autoclosure () throws(TapError
 }
 
 extension DeviceSpec {
-  /// The words that would make a device as it is.
+  /// The words that would make a device as it is; throws for one that no words make, such as another program's.
   internal init(restoring device: Device) throws(Invalid) {
     guard let name = try? InterfaceName(device.link.name) else { throw Invalid(description: device.link.name) }
     try self.init(
@@ -248,5 +248,6 @@ extension DeviceSpec {
       mac: device.link.mac, mtu: device.link.mtu, bridge: device.bridge.flatMap { try? InterfaceName($0) },
       addresses: device.addresses, isUp: device.link.isUp,
       qdisc: device.link.qdisc == "noqueue" ? .noqueue : .default, backpressure: device.record?.backpressure ?? false)
+    if let difference = device.differences(from: self).first { throw Invalid(description: difference.description) }
   }
 }

@@ -2,12 +2,10 @@ internal import LinuxIO
 internal import SystemPackage
 internal import VhostKernel
 
-/// Finds out which worker a VHOST_SET_OWNER of this process started: the thread that was not there before.
-///
-/// Right as long as this process does nothing else that starts such threads meanwhile.
+/// Finds out which worker a VHOST_SET_OWNER of this thread started: the thread that was not there before. The kernel names
+/// it after the thread that called, not after the process.
 public struct WorkerWatch: Sendable {
   private var known: Set<Int>
-  private let name = "vhost-\(ProcessControl.processID)"
 
   /// Remembers what there is.
   public init() {
@@ -24,6 +22,7 @@ public struct WorkerWatch: Sendable {
   }
 
   private mutating func find(_ numbers: Set<Int>, kind: WorkerKind, in folder: String) -> Worker? {
+    let name = "vhost-\(ProcessControl.threadID)"
     let new = numbers.subtracting(known)
     known.formUnion(new)
     return new.sorted().first { (try? FileTree.text(of: "\(folder)/\($0)/comm", limit: 64)) == name }

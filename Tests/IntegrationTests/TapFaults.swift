@@ -138,6 +138,31 @@ enum TapFaults {
     #expect(lost == 3 * FaultSweep.errnos.count)
   }
 
+  /// Another program's tap cannot be made again as it was, and the error does not claim so.
+  @Sendable static func replaceForeign() throws {
+    let name = try InterfaceName("tap0")
+    let old = try DeviceSpec(name: name, pairs: 1)
+    let new = try DeviceSpec(name: name, pairs: 4, mtu: 9000)
+    var lost = 0
+    try FaultSweep().run(
+      errnos: [.noMemory],
+      prepare: { links in
+        try TapFixture.make(old)
+        guard let link = try links.link(named: name) else { return }
+        try links.change(link.index, named: link.name, LinkChange(alias: "another program's"))
+      },
+      verify: { fault, error in
+        if case OrchestratorError.replacement(_, let isRestored, let why) = error {
+          try TapFixture.awaitAbsence(of: name)
+          #expect(!isRestored && why != nil, "\(fault): \(error)")
+          lost += 1
+          try TapFixture.make(old)
+        }
+      },
+      { tools in _ = try tools.create(new, replace: true) })
+    #expect(lost == 3)
+  }
+
   @Sendable static func delete() throws {
     try TapFixture.makeBridge("br0")
     let spec = try everyOption(InterfaceName("tap0"))
@@ -204,8 +229,8 @@ enum TapFaults {
     }
   }
 
-  /// 200 rounds by the library in one process: nothing accumulates.
-  @Sendable static func rounds() throws {
+  /// Rounds by the library in one process: nothing accumulates.
+  static func rounds(_ count: Int) throws {
     let tools = try TapFixture.tools()
     let links = try LinkSession()
     let spec = try DeviceSpec(name: InterfaceName("tap0"), pairs: 8)
@@ -216,7 +241,7 @@ enum TapFaults {
     }
     try round()
     let before = try Footprint(links)
-    for _ in 0..<200 { try round() }
-    try before.expectUnchanged(links, after: "200 rounds")
+    for _ in 0..<count { try round() }
+    try before.expectUnchanged(links, after: "\(count) rounds")
   }
 }

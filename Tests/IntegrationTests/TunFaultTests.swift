@@ -33,6 +33,10 @@ struct TunFaultTests {
     await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.replaceLasting) }
   }
 
+  @Test func replaceAnotherProgramsTap() async {
+    await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.replaceForeign) }
+  }
+
   @Test func delete() async {
     await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.delete) }
   }
@@ -54,6 +58,6 @@ struct TunFaultTests {
   }
 
   @Test func twoHundredRoundsLeaveNothing() async {
-    await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.rounds) }
+    await #expect(processExitsWith: .success) { await inFreshNamespace { try TapFaults.rounds(200) } }
   }
 }

@@ -6,6 +6,7 @@ import Orchestrator
 import SystemPackage
 import TapMQ
 import Testing
+import VhostKernel
 
 /// The sweeps over a verification. Each wants a process and a network namespace of its own.
 enum VerificationFaults {
@@ -47,5 +48,49 @@ enum VerificationFaults {
       { tools in try run(set, through: tools, kernel: kernel) })
     #expect(calls.starts(with: ["packet socket", "RTM_GETLINK", "TUNGETVNETHDRSZ", "TUNSETVNETHDRSZ", "write"]))
     #expect(calls.last == "TUNSETVNETHDRSZ")
+  }
+
+  @Sendable static func vhost() throws {
+    let spec = try DeviceSpec(name: InterfaceName("tap0"), pairs: 2)
+    try TapFixture.make(spec)
+    let sweep = try FaultSweep()
+    let kernel = sweep.kernel
+    let set = try PairSet.open(spec.name, vhost: .require, through: sweep.tools)
+    try TapFixture.awaitOperation(of: spec.name, sweep.links)
+    let calls = try sweep.run(
+      tolerates: tolerates,
+      verify: { fault, _ in
+        // One that could not be given back is still ours, and nobody else's; whoever reads the report knows.
+        let owned = try giveBack(set)
+        #expect(owned == (fault.call == "VHOST_RESET_OWNER" ? 1 : 0), "\(fault)")
+      },
+      { tools in try run(set, through: tools, kernel: kernel) })
+    let counts = Dictionary(grouping: calls) { $0 }.mapValues(\.count)
+    let ofEachRing = [
+      "VHOST_SET_VRING_NUM", "VHOST_SET_VRING_BASE", "VHOST_SET_VRING_ADDR", "VHOST_SET_VRING_KICK",
+      "VHOST_SET_VRING_CALL", "VHOST_GET_VRING_BASE",
+    ]
+    for call in ["VHOST_SET_OWNER", "VHOST_SET_MEM_TABLE", "VHOST_RESET_OWNER", "mmap"] { #expect(counts[call] == 2) }
+    for call in ofEachRing { #expect(counts[call] == 4) }
+    #expect(counts["VHOST_NET_SET_BACKEND"] == 8)
+  }
+
+  /// Owns and gives back each device, and says how many were owned already.
+  private static func giveBack(_ set: borrowing Set) throws -> Int {
+    var owned = 0
+    for index in 0..<set.count {
+      switch set.pairs[index].vhost {
+      case .some(let vhost):
+        do throws(VhostError) {
+          try vhost.setOwner()
+        } catch {
+          #expect(error == VhostError("VHOST_SET_OWNER", errno: .resourceBusy))
+          owned += 1
+        }
+        try vhost.resetOwner()
+      case .none: Issue.record("pair \(index) has no vhost device")
+      }
+    }
+    return owned
   }
 }
