@@ -21,11 +21,14 @@ public enum FileTree {
   public static func text(of path: String, limit: Int = 1 << 16) throws(Errno) -> String {
     let number = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
     let file = try owned(number)
-    var bytes = [UInt8](repeating: 0, count: limit)
+    var bytes: [UInt8] = []
     var count = 0
     while count < limit {
+      // Most files there are short: the buffer grows with those that are not.
+      if count == bytes.count { bytes += [UInt8](repeating: 0, count: min(max(4096, count), limit - count)) }
+      let room = bytes.count - count
       let step = unsafe bytes.withUnsafeMutableBytes { buffer in
-        unsafe Glibc.read(file.rawValue, buffer.baseAddress! + count, limit - count)
+        unsafe Glibc.read(file.rawValue, buffer.baseAddress! + count, room)
       }
       guard step >= 0 else { throw lastError() }
       guard step > 0 else { break }
