@@ -12,7 +12,7 @@ struct KernelHypervisorTests {
   private static let pairs = 2
   private static let seconds = 300
 
-  private static func checkFromOutside(_ process: RunningProcess) throws {
+  private static func checkFromOutside(_ process: RunningProcess, kind: String? = nil) throws {
     let pid = Int(process.processID)
     let device = try ShownDevice.named("tap0")
     #expect(device.attachedQueues == pairs && device.detachedQueues == 0 && device.carrier)
@@ -21,6 +21,7 @@ struct KernelHypervisorTests {
     #expect(holder.vhostDescriptors == pairs)
     #expect(Set(holder.workers.map(\.thread)).count == pairs, "\(holder.workers)")
     for worker in holder.workers {
+      if let kind { #expect(worker.kind == kind) }
       // A thread of QEMU's, or one of the kernel's own.
       let folder = worker.kind == "task" ? "/proc/\(pid)/task/\(worker.thread)" : "/proc/\(worker.thread)"
       #expect(try FileTree.text(of: "\(folder)/comm") == "vhost-\(pid)")
@@ -32,7 +33,7 @@ struct KernelHypervisorTests {
     #expect(text.components(separatedBy: "worker ").count == pairs + 1, "\(text)")
   }
 
-  private static func run(_ options: [String]) async throws {
+  private static func run(_ options: [String], kind: String? = nil) async throws {
     try await FreshNamespace.run {
       let guest = try GuestRun(pairs: pairs, seconds: seconds)
       try mqctl(
@@ -40,8 +41,12 @@ struct KernelHypervisorTests {
       let exec = ["exec", "tap0", "--vhost", "require", "--user", "nobody"] + options + ["--"]
       let process = try RunningProcess(
         [Programs.mqctl] + exec + guest.words + ["-netdev", "{netdev}", "-device", "{device}"])
-      try GuestRun.check(process, pairs: pairs, seconds: Double(seconds), whileItHolds: checkFromOutside)
-      #expect(try ShownDevice.named("tap0").holders.isEmpty)
+      try GuestRun.check(
+        process, pairs: pairs, seconds: Double(seconds),
+        whileItHolds: {
+          try checkFromOutside($0, kind: kind)
+        })
+      try ShownDevice.idle("tap0")
     }
   }
 
@@ -51,7 +56,7 @@ struct KernelHypervisorTests {
 
   /// Proved first, and with the older kind of worker: the choice holds for QEMU, which knows nothing of it.
   @Test func afterAVerificationAndWithKernelThreads() async throws {
-    try await Self.run(["--verify", "--worker", "kthread"])
+    try await Self.run(["--verify", "--worker", "kthread"], kind: "kthread")
   }
 
   @Test func theExampleLauncher() async throws {
@@ -63,7 +68,11 @@ struct KernelHypervisorTests {
         exits: 0)
       let exec = ["exec", "tap0", "--vhost", "require", "--user", "nobody", "--", Programs.python, launcher]
       let process = try RunningProcess([Programs.mqctl] + exec + guest.words)
-      try GuestRun.check(process, pairs: Self.pairs, seconds: Double(Self.seconds), whileItHolds: Self.checkFromOutside)
+      try GuestRun.check(
+        process, pairs: Self.pairs, seconds: Double(Self.seconds),
+        whileItHolds: {
+          try Self.checkFromOutside($0)
+        })
     }
   }
 }

@@ -12,7 +12,7 @@ extension TunTests {
         let outcome = try mqctl("create", "tap0", "--pairs", "\(pairs)", exits: 0)
         #expect(outcome.out == "tap0: created with \(pairs) queue pair(s)\n")
         #expect(outcome.err.isEmpty)
-        let device = try ShownDevice.named("tap0")
+        let device = try ShownDevice.idle("tap0")
         #expect(device.pairs == pairs)
         #expect(device.madeByMqctl)
         #expect(device.flags == ["tap", "multi_queue", "vnet_hdr", "persist"])
@@ -26,7 +26,7 @@ extension TunTests {
         #expect(details.contains(#""vnet_hdr":true"#) && details.contains(#""persist":true"#), "\(details)")
         #expect(details.contains(#""pi":false"#) && details.contains(#""num_tx_queues":256"#), "\(details)")
         try mqctl("delete", "tap0", exits: 0)
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
       }
     }
 
@@ -34,7 +34,7 @@ extension TunTests {
     func refusesPairsThatATapDoesNotTake(pairs: String) async throws {
       try await FreshNamespace.run {
         try mqctl("create", "tap0", "--pairs=\(pairs)", exits: 2).expectOneError(saying: pairs)
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
       }
     }
 
@@ -48,13 +48,13 @@ extension TunTests {
         ]
         let first = try Programs.run(words)
         #expect(first.code == 0, "\(first)")
-        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.named("tap0"))
+        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.idle("tap0"))
         let again = try Programs.run(words)
         #expect(again.code == 0 && again.out == "tap0: already so\n", "\(again)")
         let replacing = try Programs.run(words + ["--replace"])
         #expect(replacing.code == 0 && replacing.out == "tap0: already so\n", "\(replacing)")
         #expect(try ipDetails("tap0") == before.details)
-        #expect(try ShownDevice.named("tap0") == before.shown)
+        #expect(try ShownDevice.idle("tap0") == before.shown)
       }
     }
 
@@ -62,7 +62,7 @@ extension TunTests {
       try await FreshNamespace.run {
         try ip("link", "add", "br0", "type", "bridge")
         try mqctl("create", "tap0", "--pairs", "8", exits: 0)
-        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.named("tap0"))
+        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.idle("tap0"))
         let others: [(words: [String], difference: String)] = [
           (["--pairs", "4"], "pairs is 8, asked for 4"), (["--mtu", "9000"], "mtu is 1500, asked for 9000"),
           (["--owner", "1"], "owner is none, asked for 1"), (["--group", "1"], "group is none, asked for 1"),
@@ -80,7 +80,7 @@ extension TunTests {
         try mqctl("create", "tap0", "--pairs", "4", "--mtu", "9000", exits: 3)
           .expectOneError(saying: "pairs is 8, asked for 4", "mtu is 1500, asked for 9000")
         #expect(try ipDetails("tap0") == before.details)
-        #expect(try ShownDevice.named("tap0") == before.shown)
+        #expect(try ShownDevice.idle("tap0") == before.shown)
       }
     }
 
@@ -137,7 +137,7 @@ extension TunTests {
         } else {
           #expect(outcome.code == 5)
           outcome.expectOneError(saying: "backpressure", "Linux 7")
-          #expect(try linkNames() == ["lo"])
+          try expectLinks(["lo"])
         }
         try mqctl("create", "tap1", "--pairs", "2", "--backpressure", "--qdisc", "noqueue", exits: 2)
           .expectOneError(saying: "backpressure", "--qdisc")
@@ -159,7 +159,7 @@ extension TunTests {
         let outcome = try Programs.run([Programs.mqctl, "create", name] + pairs + words)
         #expect(outcome.code == 2, "\(words): \(outcome)")
         outcome.expectOneError()
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
       }
     }
 
@@ -175,7 +175,7 @@ extension TunTests {
           let outcome = try Programs.run([Programs.mqctl, "create", "tap0", "--pairs", "2"] + words)
           #expect(outcome.code == 1, "\(outcome)")
           outcome.expectOneError(saying: saying, "; ")
-          #expect(try linkNames() == ["lo"])
+          try expectLinks(["lo"])
         }
         try mqctl("create", "tap0", "--pairs", "2", "--netns", "/etc/hostname", exits: 2)
           .expectOneError(saying: "/etc/hostname", "no network namespace")
@@ -189,7 +189,7 @@ extension TunTests {
           .expectOneError(saying: "veth0 is no bridge")
         try mqctl("create", "tap0", "--pairs", "2", "--bridge", "lo", exits: 3).expectOneError(
           saying: "lo is no bridge")
-        #expect(try linkNames() == ["lo", "veth0", "veth1"])
+        try expectLinks(["lo", "veth0", "veth1"])
       }
     }
 
@@ -206,7 +206,7 @@ extension TunTests {
           try mqctl("create", "tap\(number)", "--pairs", "2", "--netns", way, exits: 0)
           #expect(try mqctl("show", "tap\(number)", "--netns", way, exits: 0).out.contains("2 wanted"))
         }
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
         let listed = try mqctl("list", "--netns", other.name, exits: 0).out
         #expect((0..<4).allSatisfy { listed.contains("tap\($0)") }, "\(listed)")
         let there = try other.run("ip", "-br", "link").out

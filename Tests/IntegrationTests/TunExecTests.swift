@@ -57,8 +57,7 @@ extension TunTests {
         #expect(
           found.status["Uid"] == "65534\t65534\t65534\t65534" && found.status["Gid"] == "65534\t65534\t65534\t65534")
         // The queues went with the command, the tap did not.
-        let device = try ShownDevice.named("tap0")
-        #expect(device.attachedQueues == 0 && device.pairs == pairs)
+        #expect(try ShownDevice.idle("tap0").pairs == pairs)
       }
     }
 
@@ -125,7 +124,7 @@ extension TunTests {
         #expect(try ExecProbe(auto).descriptors == Array(0..<5))
         try mqctl("exec", "tap0", "--vhost", "require", "--", "true", exits: 5)
           .expectOneError(saying: "/dev/vhost-net", "modprobe vhost_net")
-        #expect(try ShownDevice.named("tap0").attachedQueues == 0)
+        try ShownDevice.idle("tap0")
       }
     }
 
@@ -156,14 +155,14 @@ extension TunTests {
           .expectOneError(saying: "persist is off, asked for on")
         try command.write("go\n")
         #expect(try command.wait().code == 0)
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
         // However it ends.
         let killed = try startMqctl(
           "exec", "tap0", "--ephemeral", "--pairs", "4", "--vhost", "off", "--", "sleep", "600")
         #expect(try eventually { try linkNames().contains("tap0") })
         killed.kill()
         _ = try killed.wait()
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
       }
     }
 
@@ -202,7 +201,7 @@ extension TunTests {
         }
         // The command's own exit code is the command's.
         #expect(try mqctl("exec", "tap0", "--vhost", "off", "--", "sh", "-c", "exit 42").code == 42)
-        #expect(try ShownDevice.named("tap0").attachedQueues == 0)
+        try ShownDevice.idle("tap0")
       }
     }
 
@@ -220,7 +219,7 @@ extension TunTests {
         let few = try exec(limit: 100)
         #expect(few.code == 1)
         few.expectOneError(saying: "Too many open files", "ulimit -n")
-        #expect(try ShownDevice.named("tap0").attachedQueues == 0)
+        try ShownDevice.idle("tap0")
       }
     }
 

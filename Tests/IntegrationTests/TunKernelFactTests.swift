@@ -16,7 +16,7 @@ extension TunTests {
         }
         try RawTap.attach(queue, false)
         #expect(RawTap.refusal { try RawTap.bind(queue, "tap0", .multiQueueTap) } == .fileExists)
-        #expect(try linkNames() == ["lo", "tap0"])
+        try expectLinks(["lo", "tap0"])
       }
     }
 
@@ -90,6 +90,7 @@ extension TunTests {
         try mqctl("create", "tap0", "--pairs", "2", exits: 0)
         let links = try LinkSession()
         #expect(try links.link(named: InterfaceName("tap0"))?.tun?.vnetHeader == true)
+        try ShownDevice.idle("tap0")
         let queue = try RawTap.queue("tap0", [.tap, .noPacketInformation, .multiQueue])
         #expect(try !RawTap.flags(of: queue).contains(.vnetHeader))
         #expect(try links.link(named: InterfaceName("tap0"))?.tun?.vnetHeader == false)
@@ -102,7 +103,7 @@ extension TunTests {
         let links = try LinkSession()
         let name = try InterfaceName("tap0")
         func carrier() throws -> Bool? { try links.link(named: name)?.hasCarrier }
-        #expect(try carrier() == false)
+        #expect(try eventually { try carrier() == false })
         do {
           let queue = try RawTap.queue("tap0")
           #expect(try carrier() == true)
@@ -110,7 +111,7 @@ extension TunTests {
           #expect(try carrier() == true)
           _ = consume queue
         }
-        #expect(try carrier() == false)
+        #expect(try eventually { try carrier() == false })
       }
     }
 

@@ -47,7 +47,7 @@ extension TunTests {
         let binary = try Self.publicBinary(folder)
         try ip("link", "add", "br0", "type", "bridge")
         try mqctl("create", "tap0", "--pairs", "2", exits: 0)
-        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.named("tap0"))
+        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.idle("tap0"))
         let refused: [[String]] = [
           ["create", "tap1", "--pairs", "2"], ["create", "tap0", "--pairs", "4", "--replace"], ["delete", "tap0"],
           ["exec", "tap0", "--vhost", "off", "--", "true"], ["verify", "tap0"], ["verify", "--ephemeral"],
@@ -58,9 +58,9 @@ extension TunTests {
           #expect(outcome.code == 4, "\(words): \(outcome)")
           outcome.expectOneError(saying: "; ")
         }
-        #expect(try linkNames() == ["br0", "lo", "tap0"])
+        try expectLinks(["br0", "lo", "tap0"])
         #expect(try ipDetails("tap0") == before.details)
-        #expect(try ShownDevice.named("tap0") == before.shown)
+        #expect(try ShownDevice.idle("tap0") == before.shown)
         // Asking is for everyone.
         for words in [
           ["list"], ["show", "tap0"], ["args", "tap0", "--for", "qemu"], ["--version"], ["create", "--help"],
@@ -88,7 +88,7 @@ extension TunTests {
           #expect(outcome.code == 4, "\(outcome)")
           outcome.expectOneError(saying: "TUNSETIFF", "CAP_NET_ADMIN", "--owner")
         }
-        #expect(try linkNames() == ["lo", "tap0"])
+        try expectLinks(["lo", "tap0"])
       }
     }
 

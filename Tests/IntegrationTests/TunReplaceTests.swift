@@ -15,7 +15,7 @@ extension TunTests {
         let new = try ShownDevice.named("tap0")
         #expect(new.pairs == 4 && new.mtu == 9000 && new.up && new.addresses == ["192.0.2.1/24"])
         #expect(new.qdisc == "noqueue" && new.index != old.index)
-        #expect(try linkNames() == ["lo", "tap0"])
+        try expectLinks(["lo", "tap0"])
         try mqctl("create", "tap0", "--pairs", "4", "--address", "192.0.2.1/24", "--mtu", "9000", exits: 0)
       }
     }
@@ -24,7 +24,7 @@ extension TunTests {
       try await FreshNamespace.run {
         try ip("link", "add", "veth0", "type", "veth", "peer", "veth1")
         try mqctl("create", "tap0", "--pairs", "8", exits: 0)
-        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.named("tap0"))
+        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.idle("tap0"))
         let failing: [(words: [String], code: CInt)] = [
           (["--bridge", "br9"], 1), (["--bridge", "veth0"], 3), (["--owner", "no-such-user"], 1), (["--mtu", "67"], 2),
         ]
@@ -33,8 +33,8 @@ extension TunTests {
           #expect(outcome.code == code, "\(outcome)")
           outcome.expectOneError()
           #expect(try ipDetails("tap0") == before.details)
-          #expect(try ShownDevice.named("tap0") == before.shown)
-          #expect(try linkNames() == ["lo", "tap0", "veth0", "veth1"])
+          #expect(try ShownDevice.idle("tap0") == before.shown)
+          try expectLinks(["lo", "tap0", "veth0", "veth1"])
         }
       }
     }
@@ -43,7 +43,7 @@ extension TunTests {
     @Test func oneThatFailsHalfWayLeavesTheOldOneUntouched() async throws {
       try await FreshNamespace.run {
         try mqctl("create", "tap0", "--pairs", "8", exits: 0)
-        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.named("tap0"))
+        let before = (details: try ipDetails("tap0"), shown: try ShownDevice.idle("tap0"))
         // Below IPv6's least MTU a link has no IPv6.
         let outcome = try mqctl(
           "create", "tap0", "--pairs", "4", "--mtu", "1000", "--address", "192.0.2.1/24", "--address", "2001:db8::1/64",
@@ -51,8 +51,8 @@ extension TunTests {
         #expect(outcome.code != 0)
         outcome.expectOneError(saying: "RTM_NEWADDR")
         #expect(try ipDetails("tap0") == before.details)
-        #expect(try ShownDevice.named("tap0") == before.shown)
-        #expect(try linkNames() == ["lo", "tap0"])
+        #expect(try ShownDevice.idle("tap0") == before.shown)
+        try expectLinks(["lo", "tap0"])
       }
     }
 

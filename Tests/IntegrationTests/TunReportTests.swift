@@ -163,7 +163,7 @@ extension TunTests {
         }
         #expect(
           table.hasSuffix("tap0: \(pairs) of \(pairs) pair(s) carry frames both ways, through tap queues alone\n"))
-        #expect(try ShownDevice.named("tap0").attachedQueues == 0)
+        try ShownDevice.idle("tap0")
       }
     }
 
@@ -171,7 +171,7 @@ extension TunTests {
       try await FreshNamespace.run {
         let outcome = try mqctl("verify", "--ephemeral", "--pairs", "3", "--vhost", "off", exits: 0)
         #expect(outcome.out.contains("3 of 3 pair(s)"), "\(outcome)")
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
         try mqctl("verify", exits: 2).expectOneError(saying: "--ephemeral")
         try mqctl("verify", "tap0", "--ephemeral", exits: 2).expectOneError(saying: "--ephemeral")
         try mqctl("verify", "tap0", "--frames", "0", exits: 2).expectOneError(saying: "--frames")
@@ -193,7 +193,7 @@ extension TunTests {
         }
         let few = try Programs.run(["sh", "-c", "ulimit -n 256; exec \"$0\" doctor --pairs 256 --json", Programs.mqctl])
         #expect(few.code == 0 && few.out.contains(#""state":"less","what":"RLIMIT_NOFILE""#), "\(few)")
-        #expect(try linkNames() == ["lo"])
+        try expectLinks(["lo"])
         try mqctl("doctor", "--pairs", "257", exits: 2).expectOneError(saying: "257")
       }
     }

@@ -61,6 +61,12 @@ extension TunTests {
       outcome.expectOneError(saying: "--help")
     }
 
+    @Test func aFullDisk() throws {
+      let outcome = try Programs.run(["sh", "-c", "\"$0\" list >/dev/full", Programs.mqctl])
+      #expect(outcome.code == 1, "\(outcome)")
+      outcome.expectOneError(saying: "standard output", "No space left")
+    }
+
     /// A reader that has gone away is no error.
     @Test func aClosedPipe() throws {
       let outcome = try Programs.run(["bash", "-c", "\"$0\" --help | true; echo ${PIPESTATUS[0]}", Programs.mqctl])

@@ -81,6 +81,17 @@ func linkNames() throws -> [String] {
   return try JSONDecoder().decode([Link].self, from: Data(ip("-j", "link").utf8)).map(\.ifname).sorted()
 }
 
+/// Expects these links in the namespace, within a moment: whoever reads /proc/PID/fdinfo just then, as every look at all
+/// holders of queues does, keeps a queue open that its owner has closed, and with it a tap that is not persistent.
+func expectLinks(_ names: [String], at location: SourceLocation = #_sourceLocation) throws {
+  var found: [String] = []
+  _ = try eventually {
+    found = try linkNames()
+    return found == names
+  }
+  #expect(found == names, sourceLocation: location)
+}
+
 /// `mqctl show --json`, or one of `mqctl list --json`.
 struct ShownDevice: Decodable, Equatable, Sendable {
   struct Holder: Decodable, Equatable, Sendable {
@@ -120,6 +131,18 @@ struct ShownDevice: Decodable, Equatable, Sendable {
     let outcome = try Programs.run([Programs.mqctl, "show", name, "--json"])
     #expect(outcome.code == 0, "mqctl show \(name): \(outcome)", sourceLocation: location)
     return try JSONDecoder().decode(ShownDevice.self, from: Data(outcome.out.utf8))
+  }
+
+  /// Asks mqctl until no queue is open, which may take a moment after the last was closed (see ``expectLinks(_:at:)``).
+  @discardableResult
+  static func idle(_ name: String, at location: SourceLocation = #_sourceLocation) throws -> ShownDevice {
+    var device = try named(name, at: location)
+    _ = try eventually {
+      device = try named(name, at: location)
+      return device.attachedQueues + device.detachedQueues == 0 && device.holders.isEmpty
+    }
+    #expect(device.attachedQueues + device.detachedQueues == 0, sourceLocation: location)
+    return device
   }
 
   /// Every one.
