@@ -6,7 +6,7 @@ enum ChildProcess {
   /// posix_spawnp(3) and waitpid(2): its exit code, or 128 and the signal that ended it.
   static func run(_ words: String...) throws -> CInt {
     var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
     var process = pid_t()
     let result = unsafe posix_spawnp(&process, words[0], nil, nil, &arguments, environ)
     guard result == 0 else { throw Errno(rawValue: result) }

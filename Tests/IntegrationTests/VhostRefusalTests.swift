@@ -33,7 +33,8 @@ struct VhostRefusalTests {
     try vhost.setOwner()
     for size in [0, 3, 48, 0x8001, 0x10000] {
       #expect(
-        refusal(vhost) { vhost throws(VhostError) in try vhost.setVringNumber(.transmit, to: size) } == .invalidArgument)
+        refusal(vhost) { vhost throws(VhostError) in try vhost.setVringNumber(.transmit, to: size) } == .invalidArgument
+      )
     }
     for size in [1, 64, 0x8000] { try vhost.setVringNumber(.transmit, to: size) }
     let memory = try LinuxKernel().mmap(byteCount: 1 << 20)
@@ -44,7 +45,8 @@ struct VhostRefusalTests {
     try vhost.setVringAddresses(.transmit, addresses(0, 0x90002, 0xA0004))
     for wrong in [addresses(0, 0x90001, 0xA0000), addresses(0, 0x90000, 0xA0002)] {
       #expect(
-        refusal(vhost) { vhost throws(VhostError) in try vhost.setVringAddresses(.transmit, wrong) } == .invalidArgument)
+        refusal(vhost) { vhost throws(VhostError) in try vhost.setVringAddresses(.transmit, wrong) } == .invalidArgument
+      )
     }
     // The descriptor table's alignment is the one that it does not look at (drivers/vhost/vhost.c: vhost_vring_set_addr).
     try vhost.setVringAddresses(.transmit, addresses(1, 0x90000, 0xA0000))
