@@ -102,7 +102,8 @@ public struct VhostNet<Kernel: KernelInterface>: ~Copyable, Sendable {
     return UInt16(truncatingIfNeeded: state.num)
   }
 
-  /// VHOST_SET_VRING_ADDR: the ring's three parts, as addresses of the owner's. EINVAL if one is misaligned.
+  /// VHOST_SET_VRING_ADDR: the ring's three parts, as addresses of the owner's. EINVAL if the available or the
+  /// used ring is misaligned; the descriptor table's alignment the kernel does not look at.
   public func setVringAddresses(_ ring: VhostRing, _ addresses: VringAddresses) throws(VhostError) {
     var argument = vhost_vring_addr(
       index: ring.rawValue, flags: 0, desc_user_addr: addresses.descriptors, used_user_addr: addresses.used,
@@ -120,8 +121,9 @@ public struct VhostNet<Kernel: KernelInterface>: ~Copyable, Sendable {
     try set("VHOST_SET_VRING_CALL", MQ_VHOST_SET_VRING_CALL, ring, file: event)
   }
 
-  /// VHOST_NET_SET_BACKEND: starts the ring on a tap queue, or stops it (nil). EFAULT if the ring is not in the memory
-  /// table, ENOTSOCK for a descriptor that is no tap queue or packet socket.
+  /// VHOST_NET_SET_BACKEND: starts the ring on a tap queue, or stops it (nil). EFAULT without a memory table, and where
+  /// the ring's addresses are not mapped (that they are in the table it does not ask); ENOTSOCK for a descriptor that is
+  /// no tap queue or packet socket.
   public func setBackend(_ ring: VhostRing, to queue: FileDescriptor?) throws(VhostError) {
     try set("VHOST_NET_SET_BACKEND", MQ_VHOST_NET_SET_BACKEND, ring, file: queue)
   }
