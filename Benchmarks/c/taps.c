@@ -1,9 +1,10 @@
 // taps TAPS PAIRS ROUNDS noqueue|default: what Sources/taps does, in C: the same ioctls and the same rtnetlink messages in
 // the same order, each written by hand, on a raw netlink socket, and acknowledged before the next.
+// `taps create NAME PAIRS` makes one that stays and ends: what `mqctl create` asks of the kernel, and nothing else.
 //
 // Per tap: RTM_GETLINK (is there one?), open, TUNSETIFF with IFF_TUN_EXCL, RTM_GETLINK (its index), RTM_SETLINK (alias),
 // RTM_NEWQDISC (noqueue), RTM_SETLINK (up), TUNSETPERSIST, close; then RTM_GETLINK and RTM_GETADDR (is it as it should be?),
-// and open and TUNSETIFF for each queue. To delete: RTM_GETLINK, RTM_GETADDR, RTM_DELLINK; to close: close.
+// open and TUNSETIFF for each queue, and RTM_GETLINK (is it still so?). To delete: RTM_GETLINK, RTM_GETADDR, RTM_DELLINK; to close: close.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -135,7 +136,7 @@ static int open_queue(const char *name, short flags) {
   return fd;
 }
 
-static void create(const char *name, int pairs, bool noqueue, int *queues) {
+static void create(const char *name, int pairs, bool noqueue) {
   char alias[64];
   if (link_index(name)) exit(1);
   int fd = open_queue(name, tap_flags | IFF_TUN_EXCL);
@@ -146,10 +147,13 @@ static void create(const char *name, int pairs, bool noqueue, int *queues) {
   set_up(index);
   if (ioctl(fd, TUNSETPERSIST, 1) < 0) fail("TUNSETPERSIST");
   close(fd);
+}
 
-  index = link_index(name);
+static void open_queues(const char *name, int pairs, int *queues) {
+  int index = link_index(name);
   get_addresses(index);
   for (int i = 0; i < pairs; i++) queues[i] = open_queue(name, tap_flags);
+  if (link_index(name) != index) exit(1);
 }
 
 static void delete(const char *name) {
@@ -180,20 +184,28 @@ static long slab(void) {
 }
 
 int main(int count, char **words) {
-  if (count != 5) return 2;
-  int taps = atoi(words[1]), pairs = atoi(words[2]), rounds = atoi(words[3]);
-  bool noqueue = strcmp(words[4], "noqueue") == 0;
-  int *queues = calloc((size_t)taps * pairs, sizeof *queues), on = 1;
-  char(*names)[IFNAMSIZ] = calloc(taps, IFNAMSIZ);
+  int on = 1;
   struct sockaddr_nl address = {.nl_family = AF_NETLINK};
   netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (netlink < 0 || bind(netlink, (struct sockaddr *)&address, sizeof address) < 0) fail("netlink");
   setsockopt(netlink, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
+  if (count == 4 && strcmp(words[1], "create") == 0) {
+    create(words[2], atoi(words[3]), true);
+    return 0;
+  }
+  if (count != 5) return 2;
+  int taps = atoi(words[1]), pairs = atoi(words[2]), rounds = atoi(words[3]);
+  bool noqueue = strcmp(words[4], "noqueue") == 0;
+  int *queues = calloc((size_t)taps * pairs, sizeof *queues);
+  char(*names)[IFNAMSIZ] = calloc(taps, IFNAMSIZ);
   for (int i = 0; i < taps; i++) snprintf(names[i], IFNAMSIZ, "b%d", i);
 
   for (int round = 0; round < rounds; round++) {
     long before = slab(), start = now();
-    for (int i = 0; i < taps; i++) create(names[i], pairs, noqueue, queues + (size_t)i * pairs);
+    for (int i = 0; i < taps; i++) {
+      create(names[i], pairs, noqueue);
+      open_queues(names[i], pairs, queues + (size_t)i * pairs);
+    }
     long created = now(), after = slab(), deleting = now();
     for (int i = 0; i < taps; i++) delete(names[i]);
     long deleted = now();
