@@ -1,36 +1,50 @@
-internal import Synchronization
+public import Synchronization
 
 /// The driver's end of a split virtqueue in shared memory (virtio 1.2 §2.7.13, §2.7.14), one descriptor a buffer.
 ///
 /// Add buffers, publish them together, kick if the device asks for it, and take back what it has used. The device is
 /// trusted no further than memory safety needs: a used id out of range ends the ring as `broken`.
 ///
-/// One thread at a time. No call allocates.
+/// One thread at a time. No call allocates. Everything on the way of a buffer is `@inlinable`: called across modules instead
+/// of inlined there, a buffer costs twice as much.
 @safe public struct DriverRing: ~Copyable {
-  private let mask: UInt16
-  @unsafe private let table: UnsafeMutablePointer<Descriptor>
-  @unsafe private let availableFlags: UnsafeMutableRawPointer
-  @unsafe private let usedFlags: UnsafeMutableRawPointer
+  @usableFromInline internal let mask: UInt16
+  @unsafe @usableFromInline internal let table: UnsafeMutablePointer<Descriptor>
+  @unsafe @usableFromInline internal let availableFlags: UnsafeMutableRawPointer
+  @unsafe @usableFromInline internal let usedFlags: UnsafeMutableRawPointer
   // The descriptors that are free, a stack in memory of our own: the device cannot reach it.
-  @unsafe private let free: UnsafeMutablePointer<UInt16>
-  private var freeCount: Int
-  private var nextAvailable: UInt16 = 0
-  private var lastUsed: UInt16 = 0
+  @unsafe @usableFromInline internal let free: UnsafeMutablePointer<UInt16>
+  @usableFromInline internal var freeCount: Int
+  @usableFromInline internal var nextAvailable: UInt16 = 0
+  @usableFromInline internal var lastUsed: UInt16 = 0
+  @usableFromInline internal var broken = false
+
   /// The device named a descriptor that it cannot have; nothing more is taken from it.
-  public private(set) var isBroken = false
+  @inlinable
+  public var isBroken: Bool { broken }
 
   /// `struct virtq_desc`.
-  private struct Descriptor: BitwiseCopyable {
-    var address: UInt64
-    var length: UInt32
-    var flags: UInt16
-    var next: UInt16
+  @usableFromInline
+  internal struct Descriptor: BitwiseCopyable {
+    @usableFromInline internal var address: UInt64
+    @usableFromInline internal var length: UInt32
+    @usableFromInline internal var flags: UInt16
+    @usableFromInline internal var next: UInt16
+
+    @inlinable
+    internal init(address: UInt64, length: UInt32, flags: UInt16, next: UInt16) {
+      self.address = address
+      self.length = length
+      self.flags = flags
+      self.next = next
+    }
   }
 
   /// `struct virtq_used_elem`.
-  private struct UsedElement: BitwiseCopyable {
-    var id: UInt32
-    var length: UInt32
+  @usableFromInline
+  internal struct UsedElement: BitwiseCopyable {
+    @usableFromInline internal var id: UInt32
+    @usableFromInline internal var length: UInt32
   }
 
   /// A buffer that the device has used.
@@ -39,6 +53,12 @@ internal import Synchronization
     public let id: UInt16
     /// How many bytes the device wrote.
     public let length: Int
+
+    @inlinable
+    internal init(id: UInt16, length: Int) {
+      self.id = id
+      self.length = length
+    }
   }
 
   /// A fresh ring laid out in `memory`, which must be zero there.
@@ -61,11 +81,12 @@ internal import Synchronization
   }
 
   /// How many more buffers fit.
+  @inlinable
   public var room: Int { freeCount }
 
   /// Puts a buffer of `length` bytes at the guest's `address` into a descriptor, for the device to write or to read.
   /// Nothing is seen of it before `publish()`. Nil when the ring is full.
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func add(address: UInt64, length: UInt32, deviceWrites: Bool) -> UInt16? {
     guard freeCount > 0 else { return nil }
     freeCount &-= 1
@@ -78,26 +99,26 @@ internal import Synchronization
   }
 
   /// Lets the device see all that was added: the available index, released.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func publish() {
     unsafe Self.index(availableFlags).pointee.store(nextAvailable, ordering: .releasing)
   }
 
   /// Whether the device wants a kick for what was published: its VIRTQ_USED_F_NO_NOTIFY, read behind a full barrier.
-  @inline(__always)
+  @inlinable @inline(__always)
   public var needsKick: Bool {
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     return unsafe usedFlags.load(as: UInt16.self) & 1 == 0
   }
 
   /// The next buffer that the device has used; nil if there is none, or once the ring is broken.
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func takeUsed() -> Used? {
-    guard unsafe Self.index(usedFlags).pointee.load(ordering: .acquiring) != lastUsed, !isBroken else { return nil }
+    guard unsafe Self.index(usedFlags).pointee.load(ordering: .acquiring) != lastUsed, !broken else { return nil }
     let slot = Int(lastUsed & mask)
     let element = unsafe usedFlags.load(fromByteOffset: 4 &+ 8 &* slot, as: UsedElement.self)
     guard element.id <= UInt32(mask), freeCount <= Int(mask) else {
-      isBroken = true
+      broken = true
       return nil
     }
     lastUsed &+= 1
@@ -108,8 +129,8 @@ internal import Synchronization
   }
 
   /// The idx field of either ring, 2 bytes behind its flags.
-  @inline(__always)
-  private static func index(_ ring: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt16>> {
+  @inlinable @inline(__always)
+  internal static func index(_ ring: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt16>> {
     unsafe (ring + 2).assumingMemoryBound(to: Atomic<UInt16>.self)
   }
 }

@@ -12,6 +12,7 @@ struct Args: ParsableCommand, ReportingCommand {
   }
 
   static let configuration = CommandConfiguration(
+    commandName: "args",
     abstract: "Print the words, or the XML, that use a tap with a hypervisor.",
     discussion: """
       For a hypervisor that opens the tap by itself, as root or as the tap's owner: multi-queue and interrupt vectors \

@@ -4,6 +4,7 @@ internal import TapMQ
 
 struct Create: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
+    commandName: "create",
     abstract: "Make a persistent multi-queue tap.",
     discussion: """
       The same words again change nothing; other words about an existing tap are refused, with the differences, unless \

@@ -4,6 +4,7 @@ internal import TapMQ
 
 struct Delete: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
+    commandName: "delete",
     abstract: "Remove taps.",
     discussion: """
       Refuses one that mqctl did not make or that a process holds, naming it, unless forced. One that is not there is \

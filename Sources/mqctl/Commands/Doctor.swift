@@ -6,6 +6,7 @@ internal import VhostKernel
 
 struct Doctor: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
+    commandName: "doctor",
     abstract: "Say what this machine can and cannot do, and how to mend it.",
     discussion: """
       Looks at the device nodes, at vhost's features and workers, at tun's flags and offloads (on a tap of its own, \

@@ -22,6 +22,7 @@ struct Exec: ParsableCommand, ReportingCommand {
   }
 
   static let configuration = CommandConfiguration(
+    commandName: "exec",
     abstract: "Run a hypervisor that inherits a tap's queues and as many vhost-net devices.",
     discussion: """
       Opens them, drops every capability for good, and replaces itself with COMMAND, which inherits 0, 1, 2 and exactly \

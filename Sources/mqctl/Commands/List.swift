@@ -3,6 +3,7 @@ internal import Orchestrator
 
 struct List: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
+    commandName: "list",
     abstract: "List the taps of a network namespace.",
     discussion: "PAIRS is what mqctl was asked for ('-' for a tap that it did not make), QUEUES what is attached now.")
 

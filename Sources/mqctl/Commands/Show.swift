@@ -5,6 +5,7 @@ internal import TapMQ
 
 struct Show: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
+    commandName: "show",
     abstract: "Show one tap: what it is, who holds its queues, which vhost workers serve it.",
     discussion: """
       From rtnetlink and /proc. Processes of other users are seen with CAP_SYS_PTRACE only. A worker belongs to a \

@@ -5,6 +5,7 @@ internal import TapMQ
 
 struct Verify: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
+    commandName: "verify",
     abstract: "Prove that every queue pair carries frames both ways, through its own vhost worker.",
     discussion: """
       A software guest sets each pair up as a hypervisor does, sends frames out of its TX ring, sees them on the tap, \
