@@ -28,7 +28,7 @@ public enum ProcessControl {
   }
 
   /// Moves the descriptors to 3, 4, … in this order (dup2(2)), then close_range(2) of all that follow: the program that is
-  /// executed next inherits 0, 1, 2 and exactly these.
+  /// executed next inherits 0, 1, 2 and exactly these. None may be given twice.
   ///
   /// In place, so that a limit on open files need not hold them twice. On failure some stand at their new number already;
   /// the caller is about to give up anyway.

@@ -3,7 +3,7 @@ import SystemPackage
 import Testing
 
 @Suite struct ArrangeInheritedTests {
-  /// The files that are wanted stand where others are to go: 3 and 4 in each other's place, one far above, one twice.
+  /// The files that are wanted stand where others are to go: 3 and 4 in each other's place, 5 and 6 likewise.
   @Test func overlappingNumbersEndWhereTheyShould() async {
     await #expect(processExitsWith: .success) { try ArrangeInheritedTests.arrange() }
   }
@@ -17,9 +17,9 @@ import Testing
     try expectExactly(names)
     // Now they are 3 to 6 exactly.
     func number(_ number: CInt) -> FileDescriptor { FileDescriptor(rawValue: number) }
-    try ProcessControl.arrangeInherited([number(4), number(3), number(6), number(4), number(5)])
-    try expectExactly(["/dev/zero", "/dev/null", "/dev/random", "/dev/zero", "/dev/full"])
-    try ProcessControl.arrangeInherited([number(7), number(0)])
+    try ProcessControl.arrangeInherited([number(4), number(3), number(6), number(5)])
+    try expectExactly(["/dev/zero", "/dev/null", "/dev/random", "/dev/full"])
+    try ProcessControl.arrangeInherited([number(6), number(0)])
     try expectExactly(["/dev/full", (try? FileTree.linkTarget(of: "/proc/self/fd/0")) ?? "?"])
     var refusal: Errno?
     do {
