@@ -91,7 +91,7 @@ extension TunTests {
         let churn = try RunningProcess([
           "sh", "-c", "while :; do \"$0\" create tap0 --pairs 2 && \"$0\" delete tap0; done >/dev/null", Programs.mqctl,
         ])
-        for _ in 0..<100 {
+        for _ in 0..<50 {
           let outcome = try mqctl("list", "--json")
           #expect(outcome.code == 0, "\(outcome)")
         }
