@@ -62,7 +62,7 @@ let package = Package(
     // For tests alone.
     .target(
       name: "LinuxIOTesting", dependencies: ["CLinuxUAPI", "LinuxIO", "TapMQ", systemPackage], swiftSettings: strict),
-    .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", systemPackage], swiftSettings: strict),
+    .testTarget(name: "LinuxIOTests", dependencies: ["CLinuxUAPI", "LinuxIO", systemPackage], swiftSettings: strict),
     .testTarget(
       name: "TapMQTests",
       dependencies: ["CCapability", "CLinuxUAPI", "CNetlink", "LinuxIO", "LinuxIOTesting", "TapMQ", systemPackage],

@@ -1,51 +1,64 @@
+import CLinuxUAPI
+import Foundation
 import LinuxIO
 import SystemPackage
 import Testing
 
 @Suite struct ArrangeInheritedTests {
-  /// The files that are wanted stand where others are to go: 3 and 4 in each other's place, 5 and 6 likewise.
-  @Test func overlappingNumbersEndWhereTheyShould() async {
-    await #expect(processExitsWith: .success) { try ArrangeInheritedTests.arrange() }
-  }
-
-  private static func arrange() throws {
-    let names = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random"]
-    // Whatever this process has above 2 may go.
-    var opened: [FileDescriptor] = []
-    for name in names { opened.append(try LinuxKernel().open(name, nonBlocking: false).release()) }
-    try ProcessControl.arrangeInherited(opened)
-    try expectExactly(names)
-    // Now they are 3 to 6 exactly.
-    func number(_ number: CInt) -> FileDescriptor { FileDescriptor(rawValue: number) }
-    try ProcessControl.arrangeInherited([number(4), number(3), number(6), number(5)])
-    try expectExactly(["/dev/zero", "/dev/null", "/dev/random", "/dev/full"])
-    try ProcessControl.arrangeInherited([number(6), number(0)])
-    try expectExactly(["/dev/full", (try? FileTree.linkTarget(of: "/proc/self/fd/0")) ?? "?"])
-    var refusal: Errno?
-    do {
-      try ProcessControl.arrangeInherited([number(3), number(999)])
-    } catch {
-      refusal = error
+  /// The files that are wanted stand where others are to go: in each other's place, in a circle, and far above.
+  @Test func overlappingNumbersEndWhereTheyShould() async throws {
+    try await Self.withDescriptorsOfItsOwn {
+      let files = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random"]
+      // Above whatever this process has open, and in no order.
+      var opened: [FileDescriptor] = []
+      for name in files.reversed() { opened.append(try LinuxKernel().open(name, nonBlocking: false).release()) }
+      try Self.arrange(opened.reversed(), expecting: files)
+      // Now they are 3 to 6 exactly.
+      func numbers(_ numbers: CInt...) -> [FileDescriptor] { numbers.map { FileDescriptor(rawValue: $0) } }
+      try Self.arrange(numbers(4, 3, 5, 6), expecting: ["/dev/zero", "/dev/null", "/dev/full", "/dev/random"])
+      try Self.arrange(numbers(6, 3, 4, 5), expecting: ["/dev/random", "/dev/zero", "/dev/null", "/dev/full"])
+      try Self.arrange(numbers(6, 4), expecting: ["/dev/full", "/dev/zero"])
+      var refusal: Errno?
+      do throws(Errno) {
+        try ProcessControl.arrangeInherited(numbers(3, 999))
+      } catch {
+        refusal = error
+      }
+      guard refusal == .badFileDescriptor else { throw Unexpected(description: "999 is taken") }
+      try Self.arrange([], expecting: [])
     }
-    guard refusal == .badFileDescriptor else { throw Unexpected(description: "999 is taken") }
-    try ProcessControl.arrangeInherited([])
-    try expectExactly([])
   }
 
-  /// 0, 1, 2 and from 3 on exactly these files, all of which outlive exec(2). Thrown, not expected: the descriptor by which
-  /// an exit test tells of its issues is closed as well.
-  private static func expectExactly(_ files: [String]) throws {
-    let numbers = try FileTree.entries(of: "/proc/self/fd").compactMap(Int.init).sorted()
-    let open = numbers.filter { (try? FileTree.linkTarget(of: "/proc/self/fd/\($0)")) != nil }
-    guard open == Array(0..<3 + files.count) else { throw Unexpected(description: "open are \(open)") }
+  /// Arranges, and checks that beside 0, 1 and 2 there are exactly these files, and that they outlive exec(2).
+  private static func arrange(_ descriptors: [FileDescriptor], expecting files: [String]) throws {
+    try ProcessControl.arrangeInherited(descriptors)
+    let open = try FileTree.entries(of: "/proc/thread-self/fd").compactMap(Int.init).filter {
+      // The folder's own is closed by now.
+      (try? FileTree.linkTarget(of: "/proc/thread-self/fd/\($0)")) != nil
+    }
+    guard open.sorted() == Array(0..<3 + files.count) else { throw Unexpected(description: "open are \(open)") }
     for (offset, file) in files.enumerated() {
-      let target = try FileTree.linkTarget(of: "/proc/self/fd/\(3 + offset)")
+      let target = try FileTree.linkTarget(of: "/proc/thread-self/fd/\(3 + offset)")
       guard target == file else { throw Unexpected(description: "\(3 + offset) is \(target)") }
-      let info = try FileTree.text(of: "/proc/self/fdinfo/\(3 + offset)")
+      let info = try FileTree.text(of: "/proc/thread-self/fdinfo/\(3 + offset)")
       let flags = info.split(separator: "\n").first { $0.hasPrefix("flags:") }?.split(separator: "\t").last ?? ""
       guard let bits = Int(flags, radix: 8), bits & 0o2_000_000 == 0 else {
         throw Unexpected(description: "\(3 + offset) is closed on exec")
       }
+    }
+  }
+
+  /// Runs on a thread that shares its table of descriptors with no other (unshare(2), CLONE_FILES): all of them may be
+  /// closed there, and the rest of the process keeps its own.
+  private static func withDescriptorsOfItsOwn(_ body: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      Thread {
+        continuation.resume(
+          with: Result {
+            guard mq_unshare(0x400) == 0 else { throw Unexpected(description: "unshare of CLONE_FILES") }
+            try body()
+          })
+      }.start()
     }
   }
 

@@ -3,6 +3,7 @@ import Glibc
 import LinuxIO
 import SystemPackage
 import TapMQ
+import Testing
 
 /// The real tun driver, without the room that wraps it.
 enum Tun {
@@ -57,5 +58,17 @@ extension LinkSession {
   func existing(_ name: String) throws -> LinkInfo {
     guard let link = try link(named: InterfaceName(name)) else { throw Errno.noSuchFileOrDirectory }
     return link
+  }
+
+  /// Checks that the link comes to be so. A queue that was closed may be open a moment longer: in a child that another test
+  /// starts, until it executes, or in whatever reads this process's /proc.
+  func await(
+    _ name: String, sourceLocation: SourceLocation = #_sourceLocation, _ isSo: (LinkInfo?) -> Bool
+  ) throws {
+    for _ in 0..<500 {
+      if isSo(try link(named: InterfaceName(name))) { return }
+      _ = try LinuxKernel().poll([], milliseconds: 10)
+    }
+    Issue.record("\(name) stays as it was", sourceLocation: sourceLocation)
   }
 }

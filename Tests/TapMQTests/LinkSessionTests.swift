@@ -21,7 +21,7 @@ struct LinkSessionTests {
       #expect(!link.isUp && link.master == nil && link.alias == nil && link.mac != nil)
       #expect(link.qdisc == "noop" && link.transmitQueues == 256)
       try queue.close()
-      #expect(try session.link(named: InterfaceName("mq0")) == nil)
+      try session.await("mq0") { $0 == nil }
     }
   }
 
@@ -81,6 +81,7 @@ struct LinkSessionTests {
       try session.change(index, named: "mq0", LinkChange(isUp: true))
       #expect(try session.existing("mq0").hasCarrier)
       try queue.close()
+      try session.await("mq0") { $0?.tun?.attachedQueues == 0 }
       let link = try session.existing("mq0")
       #expect(link.isUp && !link.hasCarrier)
       #expect(link.tun?.attachedQueues == 0)
