@@ -60,10 +60,13 @@ func openProvisioner() throws(Failure) -> Provisioner<LinuxKernel, LinkSession> 
 
 /// What a device is to be like, in `create`'s words.
 struct DeviceOptions: ParsableArguments {
-  @Option(help: .init("Who may open its queues without a capability: a user's name or number.", valueName: "user"))
+  @Option(
+    help: .init(
+      "Who may open its queues without CAP_NET_ADMIN, a name or number; with --group, who is both. Default without --group: root.",
+      valueName: "user"))
   var owner: String?
 
-  @Option(help: .init("Which group may: a name or number.", valueName: "group"))
+  @Option(help: .init("Which group may, a name or number.", valueName: "group"))
   var group: String?
 
   @Option(
@@ -115,7 +118,8 @@ struct DeviceOptions: ParsableArguments {
   }
 
   private func resolveUser() throws(Failure) -> UInt32? {
-    guard let owner else { return nil }
+    // A tap with neither is anyone's who may open /dev/net/tun, which on Debian is everyone (tun_not_capable).
+    guard let owner else { return group == nil ? 0 : nil }
     return try findUser(owner).id
   }
 

@@ -18,7 +18,7 @@ extension TunTests {
         #expect(device.flags == ["tap", "multi_queue", "vnet_hdr", "persist"])
         #expect(device.attachedQueues == 0 && device.detachedQueues == 0 && device.holders.isEmpty)
         #expect(device.up && device.mtu == 1500 && device.bridge == nil && device.addresses.isEmpty)
-        #expect(device.owner == nil && device.group == nil)
+        #expect(device.owner == 0 && device.group == nil)
         #expect(try ShownDevice.all() == [device])
         // ip(8) sees the same tap.
         let details = try ipDetails("tap0")
@@ -65,7 +65,7 @@ extension TunTests {
         let before = (details: try ipDetails("tap0"), shown: try ShownDevice.idle("tap0"))
         let others: [(words: [String], difference: String)] = [
           (["--pairs", "4"], "pairs is 8, asked for 4"), (["--mtu", "9000"], "mtu is 1500, asked for 9000"),
-          (["--owner", "1"], "owner is none, asked for 1"), (["--group", "1"], "group is none, asked for 1"),
+          (["--owner", "1"], "owner is 0, asked for 1"), (["--group", "1"], "group is none, asked for 1"),
           (["--bridge", "br0"], "bridge is none, asked for br0"), (["--down"], "state is up, asked for down"),
           (["--address", "192.0.2.1/24"], "addresses is none, asked for 192.0.2.1/24"),
           (["--qdisc", "default"], "qdisc is noqueue, asked for default"),

@@ -56,7 +56,7 @@ struct Verify: ParsableCommand, ReportingCommand {
       return try Failure.explain(PairSet.open(name, count: pairs, vhost: vhost, through: provisioner))
     }
     let name = try InterfaceName("mqv-\(ProcessControl.processID)")
-    let spec = try DeviceSpec(name: name, pairs: pairs ?? 8)
+    let spec = try DeviceSpec(name: name, pairs: pairs ?? 8, owner: 0)
     let queue = try Failure.explain(provisioner.createEphemeral(spec))
     return try PairSet.openEphemeral(queue, vhost: vhost, worker: nil, through: provisioner)
   }
