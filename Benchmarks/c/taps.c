@@ -2,9 +2,10 @@
 // the same order, each written by hand, on a raw netlink socket, and acknowledged before the next.
 // `taps create NAME PAIRS` makes one that stays and ends: what `mqctl create` asks of the kernel, and nothing else.
 //
-// Per tap: RTM_GETLINK (is there one?), open, TUNSETIFF with IFF_TUN_EXCL, RTM_GETLINK (its index), RTM_SETLINK (alias),
-// RTM_NEWQDISC (noqueue), RTM_SETLINK (up), TUNSETPERSIST, close; then RTM_GETLINK and RTM_GETADDR (is it as it should be?),
-// open and TUNSETIFF for each queue, and RTM_GETLINK (is it still so?). To delete: RTM_GETLINK, RTM_GETADDR, RTM_DELLINK; to close: close.
+// Per tap: RTM_GETLINK (is there one?), open, TUNSETIFF with IFF_TUN_EXCL, TUNSETOWNER (`create` alone, as the command),
+// RTM_GETLINK (its index), RTM_SETLINK (alias), RTM_NEWQDISC (noqueue), RTM_SETLINK (up), TUNSETPERSIST, close; then
+// RTM_GETLINK and RTM_GETADDR (is it as it should be?), open and TUNSETIFF for each queue, RTM_GETLINK (is it still so?).
+// To delete: RTM_GETLINK, RTM_GETADDR, RTM_DELLINK; to close: close.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -136,10 +137,12 @@ static int open_queue(const char *name, short flags) {
   return fd;
 }
 
-static void create(const char *name, int pairs, bool noqueue) {
+// `owner` is -1 for none.
+static void create(const char *name, int pairs, bool noqueue, long owner) {
   char alias[64];
   if (link_index(name)) exit(1);
   int fd = open_queue(name, tap_flags | IFF_TUN_EXCL);
+  if (owner >= 0 && ioctl(fd, TUNSETOWNER, owner) < 0) fail("TUNSETOWNER");
   int index = link_index(name);
   snprintf(alias, sizeof alias, "mqctl pairs=%d", pairs);
   set_alias(index, alias);
@@ -190,7 +193,7 @@ int main(int count, char **words) {
   if (netlink < 0 || bind(netlink, (struct sockaddr *)&address, sizeof address) < 0) fail("netlink");
   setsockopt(netlink, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   if (count == 4 && strcmp(words[1], "create") == 0) {
-    create(words[2], atoi(words[3]), true);
+    create(words[2], atoi(words[3]), true, 0);
     return 0;
   }
   if (count != 5) return 2;
@@ -203,7 +206,7 @@ int main(int count, char **words) {
   for (int round = 0; round < rounds; round++) {
     long before = slab(), start = now();
     for (int i = 0; i < taps; i++) {
-      create(names[i], pairs, noqueue);
+      create(names[i], pairs, noqueue, -1);
       open_queues(names[i], pairs, queues + (size_t)i * pairs);
     }
     long created = now(), after = slab(), deleting = now();
