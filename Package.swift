@@ -19,7 +19,8 @@ let package = Package(
   products: [
     .executable(name: "mqctl", targets: ["mqctl"]),
     .library(
-      name: "MultiQueue", targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "Orchestrator", "DataPlane"]),
+      name: "MultiQueue",
+      targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "VhostUser", "Orchestrator", "DataPlane"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -41,6 +42,7 @@ let package = Package(
       name: "TapMQ", dependencies: ["CLinuxUAPI", "CNetlink", "CNetlinkRoute", "LinuxIO", systemPackage],
       swiftSettings: strict),
     .target(name: "Virtqueue", dependencies: ["CLinuxUAPI", "LinuxIO"], swiftSettings: strict),
+    .target(name: "VhostUser", swiftSettings: strict),
     .target(
       name: "Orchestrator",
       dependencies: ["CCapability", "LinuxIO", "TapMQ", "VhostKernel", basicContainers, systemPackage],
