@@ -29,6 +29,13 @@ public enum Conversations {
       descriptors: start, used: start + 0x6000, available: start + 0x4000, usedLog: isLogged ? guest + 0x6000 : nil)
   }
 
+  /// A ring that ends where the second region does: with twice the size it would be outside.
+  public static func addressesAtTheEnd(size: Int) -> RingAddresses {
+    let end = regions[1].userAddress + regions[1].byteCount
+    let used = (end - RingPart.used.byteCount(ringSize: size)) & ~3
+    return RingAddresses(descriptors: end - 0x1_0000, used: used, available: end - 0x8000)
+  }
+
   /// Everything that makes ring `index` run.
   public static func start(_ index: UInt32, size: Int = 256, base: UInt16 = 0) -> [FrontEndMessage] {
     let file = VringFile(ring: UInt8(clamping: index), hasDescriptor: true)
@@ -56,16 +63,19 @@ public enum Conversations {
       .setVringEnable(ring: 0, isEnabled: true), .setVringEnable(ring: 1, isEnabled: true),
     ]
     + [
-      .setLogBase(LogArea(byteCount: 0x2_8000, fileOffset: 0)), .setLogFD, .setFeatures(features.union(.logAll)),
+      .setLogBase(LogArea(byteCount: 0x2_8000, fileOffset: 0)), .remMemReg(regions[1]), .addMemReg(regions[1]),
+      .setLogFD, .setFeatures(features.union(.logAll)),
       .setVringAddr(ring: 0, addresses(0, isLogged: true)), .setVringAddr(ring: 1, addresses(1, isLogged: true)),
       .getVringBase(ring: 0), .getVringBase(ring: 1), .setFeatures(features),
       .sendRARP([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
     ]
 
-  /// Memory by slots, configuration, MTU, resets.
+  /// Memory by slots, a ring of another size, configuration, MTU, resets.
   public static let slots: [FrontEndMessage] =
     Array(greeting.dropLast()) + regions.map { .addMemReg($0) } + start(6) + [
-      .remMemReg(regions[1]), .addMemReg(regions[1]), .netSetMTU(1500), .setBackendReqFD,
+      .remMemReg(regions[1]), .addMemReg(regions[1]), .setVringNum(ring: 5, size: 256),
+      .setVringAddr(ring: 5, addressesAtTheEnd(size: 256)), .setVringNum(ring: 5, size: 512),
+      .setVringAddr(ring: 5, addressesAtTheEnd(size: 512)), .netSetMTU(1500), .setBackendReqFD,
       .getConfig(ConfigAccess(offset: 0, flags: 0, bytes: Array(repeating: 0, count: 12))),
       .setConfig(ConfigAccess(offset: 0, flags: 1, bytes: [0x52, 0x54, 0, 1, 2, 3])), .setStatus(15), .getStatus,
       .setVringErr(VringFile(ring: 6, hasDescriptor: true)), .setVringKick(VringFile(ring: 6, hasDescriptor: false)),
