@@ -14,6 +14,11 @@ public enum QemuWords {
     return isGood ? interface : "net0"
   }
 
+  /// A value in a list that commas part: a comma of its own is doubled (`opts_parse`).
+  public static func escape(_ value: String) -> String {
+    value.reduce(into: "") { $0 += $1 == "," ? ",," : String($1) }
+  }
+
   /// `virtio-net-pci` with `pairs` queue pairs: `mq=on` from two on, and 2N + 2 MSI-X vectors (a ring each,
   /// configuration changes, the control queue).
   public static func device(identifier: String, pairs: Int, mac: MACAddress?) -> String {

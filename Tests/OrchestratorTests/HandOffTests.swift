@@ -69,4 +69,29 @@ import Testing
     #expect(four.libvirt.contains("<mac address='52:54:00:12:34:56'/>"))
     #expect(one.libvirt.contains("<driver name='vhost'/>") && !one.libvirt.contains("<mac"))
   }
+
+  /// Through a back end's socket, whose path may hold what QEMU and XML have a meaning for.
+  @Test func throughASocket() throws {
+    let mac = try MACAddress("52:54:00:12:34:56")
+    let words = HypervisorWords(interface: "tap0", pairs: 2, guestMAC: mac, socket: "/run/a,b&'<.sock")
+    #expect(
+      words.qemu == [
+        "-chardev", "socket,id=tap0-socket,path=/run/a,,b&'<.sock",
+        "-netdev", "vhost-user,id=tap0,chardev=tap0-socket,queues=2",
+        "-device", "virtio-net-pci,netdev=tap0,mac=52:54:00:12:34:56,mq=on,vectors=6",
+      ])
+    #expect(words.crosvm == ["--vhost-user", "type=net,socket=/run/a,b&'<.sock"])
+    #expect(
+      words.libvirt == """
+        <interface type='vhostuser'>
+          <source type='unix' path='/run/a,b&amp;&apos;&lt;.sock' mode='client'/>
+          <mac address='52:54:00:12:34:56'/>
+          <model type='virtio'/>
+          <driver queues='2'/>
+        </interface>
+        """)
+    let one = HypervisorWords(interface: "tap0", pairs: 1, guestMAC: nil, socket: "/run/s")
+    #expect(one.cloudHypervisor == ["--net", "vhost_user=true,socket=/run/s,num_queues=2"])
+    #expect(!one.libvirt.contains("driver"))
+  }
 }

@@ -27,6 +27,12 @@ struct Args: ParsableCommand, ReportingCommand {
   @Option(name: .customLong("for"), help: "qemu, cloud-hypervisor, crosvm or libvirt.", transform: oneOf)
   var hypervisor: Hypervisor
 
+  @Option(
+    help: .init(
+      "Reach it through the vhost-user socket of a back end, such as 'mqctl serve'. The guest's memory must be shared.",
+      valueName: "socket"))
+  var vhostUser: String?
+
   @Option(help: .init("How many pairs. Default: as many as the tap was made with.", valueName: "n"))
   var pairs: Int?
 
@@ -44,7 +50,9 @@ struct Args: ParsableCommand, ReportingCommand {
       throw Failure(.absent(kind: "tap", name: name.description))
     }
     guard let pairs = pairs ?? device.record?.pairs else { throw Failure(.pairsUnknown(device)) }
-    let words = HypervisorWords(interface: name.description, pairs: pairs, guestMAC: device.link.mac?.guestSide)
+    let words = HypervisorWords(
+      interface: name.description, pairs: pairs, guestMAC: device.link.mac?.guestSide,
+      socket: vhostUser)
     struct Report: Encodable {
       let name: String
       let hypervisor: String
@@ -59,6 +67,9 @@ struct Args: ParsableCommand, ReportingCommand {
       case .crosvm: words.crosvm
       case .libvirt: []
       }
+    if vhostUser != nil, !output.json, let memory = words.sharedMemory[hypervisor.rawValue] {
+      Output.note("mqctl: the guest's memory must be shared: \(memory)")
+    }
     let report = Report(name: words.interface, hypervisor: hypervisor.rawValue, words: list, xml: text)
     Output(json: output.json).report(report) { text ?? list.joined(separator: " ") }
   }
