@@ -34,7 +34,7 @@ let package = Package(
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
 
     // The rooms; an arrow points down only.
-    .target(name: "LinuxIO", dependencies: ["CLinuxUAPI", systemPackage], swiftSettings: strict),
+    .target(name: "LinuxIO", dependencies: ["CLinuxUAPI", basicContainers, systemPackage], swiftSettings: strict),
     .target(
       name: "VhostKernel", dependencies: ["CLinuxUAPI", "LinuxIO", systemPackage], swiftSettings: strict),
     .target(

@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -52,6 +54,7 @@ static const unsigned long MQ_VHOST_GET_BACKEND_FEATURES = VHOST_GET_BACKEND_FEA
 static const unsigned long MQ_VHOST_SET_OWNER = VHOST_SET_OWNER;
 static const unsigned long MQ_VHOST_RESET_OWNER = VHOST_RESET_OWNER;
 static const unsigned long MQ_VHOST_SET_MEM_TABLE = VHOST_SET_MEM_TABLE;
+static const unsigned long MQ_VHOST_SET_LOG_BASE = VHOST_SET_LOG_BASE;
 static const unsigned long MQ_VHOST_SET_VRING_NUM = VHOST_SET_VRING_NUM;
 static const unsigned long MQ_VHOST_SET_VRING_ADDR = VHOST_SET_VRING_ADDR;
 static const unsigned long MQ_VHOST_SET_VRING_BASE = VHOST_SET_VRING_BASE;
@@ -97,6 +100,104 @@ static inline struct mq_ifreq mq_ifreq_make(const char *_Nonnull name, uint16_t 
 
 static const int MQ_RLIMIT_NOFILE = RLIMIT_NOFILE;
 static const int MQ_RLIMIT_NPROC = RLIMIT_NPROC;
+
+// memfd_create(2), CLOEXEC, sealable.
+static inline int mq_memfd_create(const char *_Nonnull name) { return (int)syscall(SYS_memfd_create, name, 1 | 2); }
+
+// A listening stream socket at a path, not blocking. The path's folder says who may reach it until its mode is set.
+static inline int mq_unix_listen(const char *_Nonnull path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}
+
+// A stream socket connected to a path.
+static inline int mq_unix_connect(const char *_Nonnull path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}
+
+static inline int mq_accept(int fd) { return (int)syscall(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+// How many descriptors one message may bring (SCM_MAX_FD is 253; vhost-user sends 8 at most).
+enum { MQ_MESSAGE_DESCRIPTORS = 32 };
+
+// recvmsg(2) of bytes and SCM_RIGHTS. *count gets the number of descriptors, all CLOEXEC; *truncated whether the kernel
+// had to throw some away.
+static inline long mq_receive(int fd, void *_Nonnull buffer, size_t length, int *_Nonnull descriptors, int *_Nonnull count,
+                              int *_Nonnull truncated) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * MQ_MESSAGE_DESCRIPTORS)];
+    struct cmsghdr alignment;
+  } control;
+  struct iovec part = {buffer, length};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  *count = 0;
+  *truncated = 0;
+  long result = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+  if (result < 0) return -1;
+  *truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int number = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (int i = 0; i < number && *count < MQ_MESSAGE_DESCRIPTORS; i++)
+      memcpy(&descriptors[(*count)++], CMSG_DATA(header) + sizeof(int) * (size_t)i, sizeof(int));
+  }
+  return result;
+}
+
+// sendmsg(2) of bytes and SCM_RIGHTS; a peer that has gone away is EPIPE, no signal.
+static inline long mq_send(int fd, const void *_Nonnull buffer, size_t length, const int *_Nullable descriptors, int count) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * MQ_MESSAGE_DESCRIPTORS)];
+    struct cmsghdr alignment;
+  } control;
+  struct iovec part = {(void *)buffer, length};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (count > MQ_MESSAGE_DESCRIPTORS) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (count > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.bytes;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);
+    memcpy(CMSG_DATA(header), descriptors, sizeof(int) * (size_t)count);
+  }
+  return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
 
 // A raw packet socket bound to one link: frames of `protocol` (host order) with their Ethernet header, both ways.
 // It is bound before it hears anything, so nothing of another link arrives.

@@ -70,3 +70,12 @@ public struct FileIdentity: Hashable, Sendable {
   /// `st_ino`.
   public let inode: UInt64
 }
+
+extension FileTree {
+  /// fstat(2): a file's length in bytes.
+  public static func byteCount(of descriptor: FileDescriptor) throws(Errno) -> UInt64 {
+    var status = stat()
+    guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw lastError() }
+    return UInt64(clamping: status.st_size)
+  }
+}
