@@ -19,7 +19,9 @@ let package = Package(
   products: [
     .executable(name: "mqctl", targets: ["mqctl"]),
     .library(
-      name: "MultiQueue", targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "Orchestrator", "DataPlane"]),
+      name: "MultiQueue",
+      targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "VhostUser", "Orchestrator", "DataPlane"]),
+    .library(name: "VhostUserFuzzing", targets: ["VhostUserFuzzing"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -41,6 +43,7 @@ let package = Package(
       name: "TapMQ", dependencies: ["CLinuxUAPI", "CNetlink", "CNetlinkRoute", "LinuxIO", systemPackage],
       swiftSettings: strict),
     .target(name: "Virtqueue", dependencies: ["CLinuxUAPI", "LinuxIO"], swiftSettings: strict),
+    .target(name: "VhostUser", swiftSettings: strict),
     .target(
       name: "Orchestrator",
       dependencies: ["CCapability", "LinuxIO", "TapMQ", "VhostKernel", basicContainers, systemPackage],
@@ -60,6 +63,7 @@ let package = Package(
       swiftSettings: strict),
 
     // For tests alone.
+    .target(name: "VhostUserFuzzing", dependencies: ["VhostUser"], swiftSettings: strict),
     .target(
       name: "LinuxIOTesting", dependencies: ["CLinuxUAPI", "LinuxIO", "TapMQ", systemPackage], swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["CLinuxUAPI", "LinuxIO", systemPackage], swiftSettings: strict),
@@ -71,6 +75,7 @@ let package = Package(
       name: "VhostKernelTests", dependencies: ["LinuxIO", "LinuxIOTesting", "VhostKernel", systemPackage],
       swiftSettings: strict),
     .testTarget(name: "VirtqueueTests", dependencies: ["LinuxIO", "Virtqueue"], swiftSettings: strict),
+    .testTarget(name: "VhostUserTests", dependencies: ["VhostUser", "VhostUserFuzzing"], swiftSettings: strict),
     .testTarget(
       name: "OrchestratorTests",
       dependencies: ["LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
