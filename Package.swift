@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "DataPlane",
       dependencies: [
-        "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "Virtqueue", basicContainers, systemPackage,
+        "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser", "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -87,8 +87,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", basicContainers,
-        systemPackage,
+        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser",
+        basicContainers, systemPackage,
       ],
       swiftSettings: strict),
   ]

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -104,6 +105,15 @@ static inline struct mq_ifreq mq_ifreq_make(const char *_Nonnull name, uint16_t 
 static const int MQ_RLIMIT_NOFILE = RLIMIT_NOFILE;
 static const int MQ_RLIMIT_NPROC = RLIMIT_NPROC;
 
+// fstatfs(2): the file system's magic number and block size.
+static inline int mq_fstatfs(int fd, long *_Nonnull type, long *_Nonnull block) {
+  struct statfs status;
+  if (fstatfs(fd, &status) < 0) return -1;
+  *type = (long)status.f_type;
+  *block = (long)status.f_bsize;
+  return 0;
+}
+
 // memfd_create(2), CLOEXEC, sealable.
 static inline int mq_memfd_create(const char *_Nonnull name) { return (int)syscall(SYS_memfd_create, name, 1 | 2); }
 
@@ -125,6 +135,19 @@ static inline int mq_unix_listen(const char *_Nonnull path) {
     return -1;
   }
   return fd;
+}
+
+// Whether a descriptor is a stream socket of AF_UNIX that listens; EINVAL if it is another socket.
+static inline int mq_is_unix_listener(int fd) {
+  int domain = 0, type = 0, listens = 0;
+  socklen_t length = sizeof domain;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
+    return -1;
+  if (domain == AF_UNIX && type == SOCK_STREAM && listens) return 0;
+  errno = EINVAL;
+  return -1;
 }
 
 // SIGTERM and SIGINT as something to poll: blocked, and read from the descriptor instead.

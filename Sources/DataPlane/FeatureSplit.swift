@@ -1,5 +1,6 @@
 internal import TapMQ
 internal import VhostKernel
+internal import VhostUser
 
 /// Who a virtio-net feature belongs to. Features are split, never forwarded.
 internal enum FeatureSplit {
@@ -13,6 +14,19 @@ internal enum FeatureSplit {
   private static let guestUSO4: UInt64 = 54
   private static let guestUSO6: UInt64 = 55
   private static let hostUSO: UInt64 = 56
+
+  /// What a front end is offered: what this kernel's vhost and its tap can do together, and what is the front end's own
+  /// business (its control queue, its configuration), which a front end shows to the guest only where the back end has
+  /// no objection. GUEST_ANNOUNCE: the guest itself tells the network where it is after a migration.
+  internal static func offered(vhost: VhostFeatures, tap: [TapOffload], pairs: Int) -> DeviceFeatures {
+    // Not an IOMMU: addresses here are the guest's physical ones. Not a reset of single rings: vhost-user has no message
+    // for it that this back end knows.
+    let kernel = vhost.subtracting([.vhostNetHeader, .accessPlatform, .ringReset])
+    let offloads = offloadFeatures(of: tap)
+    let own: DeviceFeatures = [.controlQueue, .status, .mac, .mtu, .guestAnnounce]
+    return DeviceFeatures(rawValue: kernel.rawValue | offloads)
+      .union(own).union(pairs > 1 ? .multiQueue : [])
+  }
 
   /// The offload features that this kernel's tap can do for both sides.
   internal static func offloadFeatures(of tap: [TapOffload]) -> UInt64 {

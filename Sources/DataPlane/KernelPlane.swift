@@ -4,194 +4,143 @@ internal import Orchestrator
 internal import SystemPackage
 internal import TapMQ
 internal import VhostKernel
+internal import VhostUser
 
 /// In-kernel vhost-net under the control of somebody else's device model: what a vhost-user front end says of rings and
 /// memory is told to the vhost device of each pair, and no packet passes through here.
 ///
-/// Ring 2i, 2i + 1 of the device is ring 0, 1 of pair i. A ring runs once it has its addresses and its kick eventfd and is
-/// enabled; a pair's tap queue is attached (TUNSETQUEUE) exactly while one of its rings runs, since tun steers flows to
-/// every attached queue.
+/// Ring 2i, 2i + 1 of the device is ring 0, 1 of pair i. Which rings are to run, and where they are, the session knows;
+/// the plane makes it so after every action (``carryOut(_:_:for:)``). A pair's tap queue is attached (TUNSETQUEUE)
+/// while one of its rings runs, since tun steers flows to every attached queue.
 ///
 /// A ring that is enabled no more is stopped where it is, so that it can go on from there: its TX frames wait instead of
 /// being thrown away.
+///
+/// **Memory that a vhost device knows of stays mapped.** What replaces it is told to every device first; where that
+/// fails half-way, the plane is ``isBroken``, and `end()` gives the devices back before anything is unmapped. Otherwise a
+/// guest would have whatever this process maps next at that address.
 internal struct KernelPlane<Kernel: KernelInterface>: ~Copyable {
-  /// What is known of a ring between messages. Size, base and eventfds are with vhost itself.
-  private struct Ring {
-    var size = 0
-    var addresses: RingAddresses?
-    var isKicked = false
-    var isEnabled = false
-    var isRunning = false
-    /// What vhost was told of a ring that runs.
-    var told: VringAddresses?
-
-    var isReady: Bool { size > 0 && addresses != nil && isKicked && isEnabled }
-  }
-
-  /// A ring's parts by the front end's addresses, and where its used part is logged.
-  internal struct RingAddresses: Equatable, Sendable {
-    var descriptors: UInt64
-    var available: UInt64
-    var used: UInt64
-    /// The guest's address of the used ring, where writes to it are logged too.
+  /// What vhost was told of a ring that runs.
+  private struct Told: Equatable {
+    var addresses: VringAddresses
+    /// Where writes to its used part are logged.
     var log: UInt64?
   }
 
   private let kernel: Kernel
-  // The rings end before the memory they are in, and both before the devices that use them.
-  private var rings: [Ring]
-  private var memory = GuestMemory()
-  private var log: SharedMapping?
+  private var memory = MappedMemory()
+  private var retired = UniqueArray<MappedMemory>()
+  private var logs = UniqueArray<SharedMapping>()
+  private var running: [Told?]
   private let set: PairSet<Kernel>
-  private var attached: [Bool]
-  private let offered: VhostFeatures
+  private var isAttached: [Bool]
+  private var isOwned: [Bool]
+  /// What every device offers.
+  internal private(set) var offered = VhostFeatures()
+  /// Whether devices have been left with half of a change: nothing but `end()` helps.
+  internal private(set) var isBroken = false
 
   /// Takes the pairs over and detaches their queues: none carries anything yet.
   internal init(_ set: consuming PairSet<Kernel>, kernel: Kernel) throws(PlaneError) {
     self.kernel = kernel
-    rings = Array(repeating: Ring(), count: 2 * set.count)
-    attached = Array(repeating: true, count: set.count)
-    var offered = VhostFeatures()
-    do throws(VhostError) {
-      switch set.pairs[0].vhost {
-      case .some(let vhost): offered = try vhost.features()
-      case .none: throw VhostError("open /dev/vhost-net", errno: .noSuchFileOrDirectory)
-      }
-    } catch {
-      throw PlaneError(error, pair: 0)
-    }
-    self.offered = offered
+    running = Array(repeating: nil, count: 2 * set.count)
+    isAttached = Array(repeating: true, count: set.count)
+    isOwned = Array(repeating: false, count: set.count)
     self.set = set
+    // Nothing may fail before all of this value is there.
+    var offered = VhostFeatures()
+    try vhost(0) { vhost throws(VhostError) in offered = try vhost.features() }
+    self.offered = offered
+    for pair in 0..<self.set.count { try setAttached(pair, false) }
   }
 
-  /// How many rings there are.
-  internal var ringCount: Int { rings.count }
-
-  /// A front end has come: VHOST_SET_OWNER on every device, and no queue attached.
+  /// A front end has come: VHOST_SET_OWNER on every device.
   internal mutating func begin() throws(PlaneError) {
     for pair in 0..<set.count {
-      try setAttached(pair, false)
       try vhost(pair) { vhost throws(VhostError) in try vhost.setOwner() }
+      isOwned[pair] = true
     }
   }
 
-  /// The front end has gone, or wants to start anew: everything stops, VHOST_RESET_OWNER gives the devices back, and its
-  /// memory is unmapped. Whatever fails here, the rest is done.
-  internal mutating func end() {
-    for pair in 0..<set.count {
-      try? vhost(pair) { vhost throws(VhostError) in try vhost.resetOwner() }
-      try? setAttached(pair, false)
+  /// Where a ring stopped.
+  internal struct Stop: Sendable, Equatable {
+    let ring: Int
+    let base: UInt16
+  }
+
+  /// The front end has gone: everything stops, VHOST_RESET_OWNER gives the devices back, and its memory is unmapped.
+  /// Whatever fails here, the rest is done; a device that cannot be given back keeps the memory mapped, and its pair
+  /// from the next front end. Returns where the rings that ran have stopped.
+  internal mutating func end() throws(PlaneError) -> [Stop] {
+    var stops: [Stop] = []
+    for ring in running.indices where running[ring] != nil {
+      try? vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: nil) }
+      if let base = try? base(of: ring) { stops.append(Stop(ring: ring, base: base)) }
+      running[ring] = nil
     }
-    rings = Array(repeating: Ring(), count: rings.count)
-    memory = GuestMemory()
-    log = nil
+    var failure: PlaneError?
+    for pair in 0..<set.count {
+      do throws(PlaneError) {
+        if isOwned[pair] { try vhost(pair) { vhost throws(VhostError) in try vhost.resetOwner() } }
+        isOwned[pair] = false
+        try setAttached(pair, false)
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    if isOwned.contains(true) {
+      var kept = MappedMemory()
+      swap(&memory, &kept)
+      retired.append(kept)
+    } else {
+      memory = MappedMemory()
+      retired.removeAll()
+      logs.removeAll()
+      isBroken = false
+    }
+    if let failure { throw failure }
+    return stops
   }
 
   // MARK: What a front end asks for
 
-  /// SET_FEATURES, split: vhost takes what it offers of them, the tap the header's size and the offloads.
-  internal func setFeatures(_ bits: UInt64) throws(PlaneError) {
-    // Bit 27 is VIRTIO_F_ANY_LAYOUT to a guest and VHOST_NET_F_VIRTIO_NET_HDR to vhost.
-    let features = VhostFeatures(rawValue: bits).intersection(offered).subtracting(.vhostNetHeader)
-    for pair in 0..<set.count {
-      try vhost(pair) { vhost throws(VhostError) in try vhost.setFeatures(features) }
-    }
-    let isLong = !features.isDisjoint(with: [.mergeableReceiveBuffers, .version1])
-    do throws(TapError) {
-      try set.pairs[0].tap.setVnetHeaderSize(isLong ? .mergeable : .legacy)
-      try set.pairs[0].tap.setOffload(FeatureSplit.offload(ofGuest: bits))
-    } catch {
-      throw PlaneError(error)
-    }
-  }
-
-  /// SET_MEM_TABLE: the whole table anew.
-  internal mutating func setMemory(
-    _ table: [GuestMemory.Description], files: borrowing UniqueArray<OwnedDescriptor>
+  /// Carries out what the session has made of a message, then lets run what is to run now.
+  ///
+  /// - Parameters:
+  ///   - files: the message's descriptors.
+  ///   - session: as it is after the message.
+  internal mutating func carryOut(
+    _ action: Action, _ files: borrowing UniqueArray<OwnedDescriptor>, for session: Session
   ) throws(PlaneError) {
-    let retired = try memory.replace(by: table, files: files, kernel: kernel)
-    try moveRings()
-    // Nobody uses it any more.
-    _ = consume retired
-  }
-
-  /// ADD_MEM_REG.
-  internal mutating func addMemory(_ region: GuestMemory.Description, file: FileDescriptor) throws(PlaneError) {
-    try memory.add(region, file: file, kernel: kernel)
-    try moveRings()
-  }
-
-  /// REM_MEM_REG: rings in it are stopped.
-  internal mutating func removeMemory(_ region: GuestMemory.Description) throws(PlaneError) {
-    let retired = try memory.remove(region)
-    try moveRings()
-    _ = consume retired
-  }
-
-  /// SET_LOG_BASE: the dirty log, mapped here and handed to every vhost device.
-  internal mutating func setLog(_ file: FileDescriptor, offset: UInt64, byteCount: UInt64) throws(PlaneError) {
-    guard let length = Int(exactly: byteCount), length > 0 else { throw PlaneError("SET_LOG_BASE", "its size is 0") }
-    let mapping: SharedMapping
-    do throws(Errno) {
-      let (end, wraps) = offset.addingReportingOverflow(byteCount)
-      let available = try FileTree.byteCount(of: file)
-      guard !wraps, available >= end else { throw Errno.outOfRange }
-      mapping = try kernel.mmap(file, offset: offset, byteCount: length)
-    } catch {
-      throw PlaneError("mmap of the dirty log", error)
+    try halt(for: session)
+    switch action {
+    case .none, .reply, .stop, .enable, .disableRings, .setMTU: break
+    case .setFeatures(let features): try setFeatures(features, isLogging: session.isLogging)
+    case .setMemoryTable(let regions):
+      try tellMemory(retiring: try memory.replace(by: regions, files: files, kernel: kernel), for: session)
+    case .addRegion(let region):
+      try memory.add(region, file: files[0].descriptor, kernel: kernel)
+      try tellMemory(retiring: MappedMemory(), for: session)
+    case .removeRegion(_, let index): try tellMemory(retiring: memory.remove(at: index), for: session)
+    case .setRing(let ring, let setting): try setRing(ring, setting, files)
+    case .setLog(let area): try setLog(area, files[0].descriptor, for: session)
+    case .sendRARP(let address): try announce(address)
+    case .reset: try reset()
+    case .setLogEvent: throw PlaneError("SET_LOG_FD", "this back end does not say when the log has changed")
+    case .setBackEndChannel: throw PlaneError("SET_BACKEND_REQ_FD", "this back end has nothing to ask")
     }
-    let address = mapping.address
-    for pair in 0..<set.count {
-      try vhost(pair) { vhost throws(VhostError) in try vhost.setLogBase(address) }
-    }
-    log = consume mapping
+    try run(for: session)
   }
 
-  /// SET_VRING_NUM.
-  internal mutating func setSize(_ ring: Int, _ size: Int) throws(PlaneError) {
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringNumber(half, to: size) }
-    rings[ring].size = size
+  /// Makes rings run and halt as in an earlier state of the session, after an action that failed.
+  internal mutating func restore(_ session: Session) throws(PlaneError) {
+    guard !isBroken else { throw PlaneError("vhost", "some devices have taken a change and some have not") }
+    try halt(for: session)
+    try run(for: session)
   }
 
-  /// SET_VRING_BASE.
-  internal func setBase(_ ring: Int, _ base: UInt16) throws(PlaneError) {
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringBase(half, to: base) }
-  }
-
-  /// SET_VRING_ADDR. On a ring that runs this may turn the logging of its used part on or off.
-  internal mutating func setAddresses(_ ring: Int, _ addresses: RingAddresses) throws(PlaneError) {
-    rings[ring].addresses = addresses
-    if rings[ring].isRunning { try tellAddresses(ring) } else { try startIfReady(ring) }
-  }
-
-  /// SET_VRING_KICK: starts the ring. Without a descriptor the front end wants to be polled, which vhost does not do.
-  internal mutating func setKick(_ ring: Int, _ event: FileDescriptor?) throws(PlaneError) {
-    guard let event else { throw PlaneError("SET_VRING_KICK", "without an eventfd: polling is not supported") }
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringKick(half, event) }
-    rings[ring].isKicked = true
-    try startIfReady(ring)
-  }
-
-  /// SET_VRING_CALL.
-  internal func setCall(_ ring: Int, _ event: FileDescriptor?) throws(PlaneError) {
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringCall(half, event) }
-  }
-
-  /// SET_VRING_ERR.
-  internal func setErr(_ ring: Int, _ event: FileDescriptor?) throws(PlaneError) {
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringErr(half, event) }
-  }
-
-  /// SET_VRING_ENABLE.
-  internal mutating func setEnabled(_ ring: Int, _ enabled: Bool) throws(PlaneError) {
-    rings[ring].isEnabled = enabled
-    if enabled { try startIfReady(ring) } else { try pause(ring) }
-  }
-
-  /// GET_VRING_BASE: stops the ring and says where it stopped. It starts again with the next SET_VRING_KICK.
-  internal mutating func stop(_ ring: Int) throws(PlaneError) -> UInt16 {
-    try pause(ring)
-    rings[ring].isKicked = false
+  /// GET_VRING_BASE: where a ring that does not run would go on.
+  internal func base(of ring: Int) throws(PlaneError) -> UInt16 {
     var base: UInt16 = 0
     try vhost(ring) { vhost, half throws(VhostError) in base = try vhost.vringBase(of: half) }
     return base
@@ -199,68 +148,163 @@ internal struct KernelPlane<Kernel: KernelInterface>: ~Copyable {
 
   // MARK: How it is done
 
-  private mutating func startIfReady(_ ring: Int) throws(PlaneError) {
-    guard rings[ring].isReady, !rings[ring].isRunning else { return }
-    try tellAddresses(ring)
-    try setAttached(ring / 2, true)
-    let queue = set.pairs[ring / 2].tap.fileDescriptor
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: queue) }
-    rings[ring].isRunning = true
-  }
-
-  /// Stops a ring; vhost remembers where.
-  private mutating func pause(_ ring: Int) throws(PlaneError) {
-    guard rings[ring].isRunning else { return }
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: nil) }
-    rings[ring].isRunning = false
-    rings[ring].told = nil
-    if !rings[ring ^ 1].isRunning { try setAttached(ring / 2, false) }
-  }
-
-  /// The table has changed: rings that are elsewhere in this process now are stopped, moved and started again where
-  /// they were, and lose nothing that the guest has posted; the others run on.
-  private mutating func moveRings() throws(PlaneError) {
-    var moved: [Int] = []
-    for ring in rings.indices where rings[ring].isRunning && resolve(ring) != rings[ring].told {
-      try pause(ring)
-      moved.append(ring)
+  /// SET_FEATURES, split: vhost takes what it offers of them, the tap the header's size and the offloads.
+  private func setFeatures(_ wanted: DeviceFeatures, isLogging: Bool) throws(PlaneError) {
+    // Bit 27 is VIRTIO_F_ANY_LAYOUT to a guest and VHOST_NET_F_VIRTIO_NET_HDR to vhost.
+    let forVhost = VhostFeatures(rawValue: wanted.rawValue).intersection(offered).subtracting(.vhostNetHeader)
+    let features = isLogging ? forVhost : forVhost.subtracting(.logAll)
+    for pair in 0..<set.count {
+      try vhost(pair) { vhost throws(VhostError) in try vhost.setFeatures(features) }
     }
+    do throws(TapError) {
+      try set.pairs[0].tap.setVnetHeaderSize(Self.headerSize(wanted))
+      try set.pairs[0].tap.setOffload(FeatureSplit.offload(ofGuest: wanted.rawValue))
+    } catch {
+      throw PlaneError(error)
+    }
+  }
+
+  private static func headerSize(_ features: DeviceFeatures) -> VnetHeaderSize {
+    features.isDisjoint(with: [.mergeableReceiveBuffers, .version1]) ? .legacy : .mergeable
+  }
+
+  /// VHOST_SET_MEM_TABLE with what is mapped now. Rings that run are told their new addresses at once and never stop: a
+  /// worker takes either under the ring's lock, and what it finds at the old ones is mapped until all is told.
+  private mutating func tellMemory(
+    retiring old: consuming MappedMemory, for session: Session
+  ) throws(PlaneError) {
+    retired.append(old)
+    isBroken = true
     let table = memory.table
-    if !table.regions.isEmpty {
-      for pair in 0..<set.count {
-        try vhost(pair) { vhost throws(VhostError) in try vhost.setMemoryTable(table) }
+    for pair in 0..<set.count {
+      try vhost(pair) { vhost throws(VhostError) in try vhost.setMemoryTable(table) }
+    }
+    try tellRunning(session)
+    isBroken = false
+    retired.removeAll()
+  }
+
+  /// SET_LOG_BASE: the dirty log, mapped here and handed to every vhost device.
+  private mutating func setLog(_ area: LogArea, _ file: FileDescriptor, for session: Session) throws(PlaneError) {
+    let mapping = try MappedMemory.map(
+      "dirty log", file, offset: area.fileOffset, byteCount: area.byteCount, kernel: kernel)
+    let address = mapping.address
+    logs.append(mapping)
+    isBroken = true
+    for pair in 0..<set.count {
+      try vhost(pair) { vhost throws(VhostError) in try vhost.setLogBase(address) }
+    }
+    if let features = session.features { try setFeatures(features, isLogging: session.isLogging) }
+    try tellRunning(session)
+    isBroken = false
+    while logs.count > 1 { _ = logs.remove(at: 0) }
+  }
+
+  private mutating func setRing(
+    _ ring: Int, _ setting: RingSetting, _ files: borrowing UniqueArray<OwnedDescriptor>
+  ) throws(PlaneError) {
+    switch setting {
+    case .addresses: break  // The session has them, and a ring is told before it starts.
+    case .size(let size): try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringNumber(half, to: size) }
+    case .base(let base): try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringBase(half, to: base) }
+    case .kick(let index):
+      guard let index else { throw PlaneError("SET_VRING_KICK", "without an eventfd: vhost-net does not poll rings") }
+      let event = files[index].descriptor
+      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringKick(half, event) }
+    case .call(let index):
+      let event = index.map { files[$0].descriptor }
+      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringCall(half, event) }
+    case .error(let index):
+      let event = index.map { files[$0].descriptor }
+      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringErr(half, event) }
+    }
+  }
+
+  /// RESET_DEVICE: every ring has stopped already.
+  private func reset() throws(PlaneError) {
+    for ring in running.indices {
+      try vhost(ring) { vhost, half throws(VhostError) in
+        try vhost.setVringBase(half, to: 0)
+        try vhost.setVringCall(half, nil)
+        try vhost.setVringErr(half, nil)
       }
     }
-    for ring in moved where resolve(ring) != nil { try startIfReady(ring) }
+    try setFeatures([], isLogging: false)
   }
 
-  private func resolve(_ ring: Int) -> VringAddresses? {
-    guard let wanted = rings[ring].addresses else { return nil }
-    let size = rings[ring].size
-    guard let descriptors = memory.address(ofFrontEnd: wanted.descriptors, byteCount: 16 * size),
-      let available = memory.address(ofFrontEnd: wanted.available, byteCount: 6 + 2 * size),
-      let used = memory.address(ofFrontEnd: wanted.used, byteCount: 6 + 8 * size)
-    else { return nil }
-    return VringAddresses(descriptors: descriptors, available: available, used: used)
-  }
-
-  private mutating func tellAddresses(_ ring: Int) throws(PlaneError) {
-    guard let addresses = resolve(ring) else {
-      throw PlaneError("SET_VRING_ADDR, ring \(ring)", "its addresses are in no memory region")
+  /// SEND_RARP: a request for the guest's own address from its own address, as if the guest had sent it (RFC 903), so
+  /// that the network learns where it is now. Through a queue that is attached; without one the guest is not running.
+  private func announce(_ mac: [UInt8]) throws(PlaneError) {
+    guard let pair = isAttached.firstIndex(of: true) else { return }
+    let size: VnetHeaderSize
+    do throws(TapError) {
+      size = try set.pairs[pair].tap.vnetHeaderSize()
+    } catch {
+      throw PlaneError(error)
     }
-    let log = rings[ring].addresses?.log
-    try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringAddresses(half, addresses, log: log) }
-    rings[ring].told = addresses
+    var frame = [UInt8](repeating: 0, count: size.rawValue) + [UInt8](repeating: 0xFF, count: 6) + mac
+    frame += [0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3] + mac + [0, 0, 0, 0] + mac + [0, 0, 0, 0]
+    frame += [UInt8](repeating: 0, count: size.rawValue + 60 - frame.count)
+    do throws(Errno) {
+      try kernel.write(frame, to: set.pairs[pair].tap.fileDescriptor)
+    } catch {
+      throw PlaneError("SEND_RARP: write to the tap", error)
+    }
+  }
+
+  // MARK: Rings
+
+  /// Stops what is not to run, and detaches pairs of which nothing is to run. vhost remembers where a ring stopped.
+  private mutating func halt(for session: Session) throws(PlaneError) {
+    for ring in running.indices where running[ring] != nil && !session.rings[ring].isRunning {
+      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: nil) }
+      running[ring] = nil
+    }
+    for pair in isAttached.indices where running[2 * pair] == nil && running[2 * pair + 1] == nil {
+      if !session.rings[2 * pair].isRunning, !session.rings[2 * pair + 1].isRunning { try setAttached(pair, false) }
+    }
+  }
+
+  /// Starts what is to run, and tells rings that run already where they are now.
+  private mutating func run(for session: Session) throws(PlaneError) {
+    try tellRunning(session)
+    for ring in running.indices where running[ring] == nil && session.rings[ring].isRunning {
+      guard let told = told(ring, session) else { continue }
+      try tell(ring, told)
+      try setAttached(ring / 2, true)
+      let queue = set.pairs[ring / 2].tap.fileDescriptor
+      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: queue) }
+      running[ring] = told
+    }
+  }
+
+  private mutating func tellRunning(_ session: Session) throws(PlaneError) {
+    for ring in running.indices where running[ring] != nil {
+      guard let told = told(ring, session), running[ring] != told else { continue }
+      try tell(ring, told)
+      running[ring] = told
+    }
+  }
+
+  private func told(_ ring: Int, _ session: Session) -> Told? {
+    guard let places = session.places(ofRing: ring) else { return nil }
+    return Told(addresses: memory.addresses(of: places), log: session.isLogging ? places.usedLog : nil)
+  }
+
+  private func tell(_ ring: Int, _ told: Told) throws(PlaneError) {
+    try vhost(ring) { vhost, half throws(VhostError) in
+      try vhost.setVringAddresses(half, told.addresses, log: told.log)
+    }
   }
 
   private mutating func setAttached(_ pair: Int, _ wanted: Bool) throws(PlaneError) {
-    guard attached[pair] != wanted else { return }
+    guard isAttached[pair] != wanted else { return }
     do throws(TapError) {
       try set.pairs[pair].tap.setAttached(wanted)
     } catch {
       throw PlaneError(error)
     }
-    attached[pair] = wanted
+    isAttached[pair] = wanted
   }
 
   private func vhost(
