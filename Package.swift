@@ -88,7 +88,7 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser",
-        basicContainers, systemPackage,
+        "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
   ]

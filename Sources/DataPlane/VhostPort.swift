@@ -47,10 +47,12 @@ internal struct VhostPort<Kernel: KernelInterface>: GuestPort, ~Copyable {
       try vhost.setFeatures(.version1)
       try vhost.setMemoryTable(
         MemoryTable([
-          .init(guestAddress: rings.guestBase, byteCount: UInt64(rings.memory.byteCount), userAddress: rings.memory.address)
+          .init(
+            guestAddress: rings.guestBase, byteCount: UInt64(rings.memory.byteCount), userAddress: rings.memory.address)
         ]))
       try prepare(
-        .receive, rings.receiveLayout, kick: rings.receiveKick.descriptor, call: rings.receiveCall.descriptor, of: vhost)
+        .receive, rings.receiveLayout, kick: rings.receiveKick.descriptor, call: rings.receiveCall.descriptor, of: vhost
+      )
       try prepare(
         .transmit, rings.transmitLayout, kick: rings.transmitKick.descriptor, call: rings.transmitCall.descriptor,
         of: vhost)

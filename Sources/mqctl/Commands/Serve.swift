@@ -49,7 +49,9 @@ struct Serve: ParsableCommand, ReportingCommand {
   func validate() throws {
     try checkPairs(pairs)
     if let pairs, pairs > 128 { throw ValidationError("--pairs \(pairs): vhost-user has room for 128") }
-    if let socketMode, mode == nil { throw ValidationError("--socket-mode \(socketMode): give it in octal, such as 660") }
+    if let socketMode, mode == nil {
+      throw ValidationError("--socket-mode \(socketMode): give it in octal, such as 660")
+    }
   }
 
   private var mode: UInt32? {
