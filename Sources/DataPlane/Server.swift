@@ -172,6 +172,6 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
   }
 
   private static func name(_ header: MessageHeader) -> String {
-    FrontEndRequest(rawValue: header.request).map { "\($0)" } ?? "request \(header.request)"
+    FrontEndRequest(rawValue: header.request).map(\.name) ?? "request \(header.request)"
   }
 }

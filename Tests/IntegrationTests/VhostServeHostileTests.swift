@@ -14,8 +14,8 @@ struct VhostServeHostileTests {
     ("reserved flags", MessageHeader(request: 1, flags: 0xF1, payloadSize: 0).bytes, "flags"),
     ("unknown request", MessageHeader(request: 99, flags: 1, payloadSize: 0).bytes, "99"),
     ("long payload", MessageHeader(request: 1, flags: 1, payloadSize: .max).bytes, "payload"),
-    ("wrong payload", MessageHeader(request: 3, flags: 1, payloadSize: 4).bytes + [0, 0, 0, 0], "setOwner"),
-    ("noise", [UInt8](repeating: 0xA5, count: 64), "version"),
+    ("wrong payload", MessageHeader(request: 3, flags: 1, payloadSize: 4).bytes + [0, 0, 0, 0], "SET_OWNER"),
+    ("noise", [UInt8](repeating: 0xA5, count: 64), "reserved flags"),
   ]
 
   @Test func brokenFramesCloseTheConnection() async throws {
