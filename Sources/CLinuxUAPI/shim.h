@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -135,6 +136,27 @@ static inline int mq_unix_listen(const char *_Nonnull path) {
     return -1;
   }
   return fd;
+}
+
+// chown(2) and chmod(2) of a socket that this user has just made at `path`, and of nothing that somebody else, who may
+// write to its folder, has put there meanwhile: EEXIST then.
+static inline int mq_dress_socket(const char *_Nonnull path, uid_t owner, gid_t group, mode_t mode) {
+  int fd = open(path, 010000000 /* O_PATH */ | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  struct stat status;
+  int result = fstat(fd, &status);
+  if (result == 0 && (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)) {
+    errno = EEXIST;
+    result = -1;
+  }
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  if (result == 0) result = chown(link, owner, group);
+  if (result == 0) result = chmod(link, mode);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return result;
 }
 
 // Whether a descriptor is a stream socket of AF_UNIX that listens; EINVAL if it is another socket.

@@ -12,7 +12,7 @@ public struct ListeningSocket: ~Copyable {
   /// The descriptor, borrowed. It does not block.
   public var descriptor: FileDescriptor { socket.descriptor }
 
-  /// socket(2), bind(2), listen(2), lchown(2), chmod(2). Until the last nobody but this user may connect.
+  /// socket(2), bind(2), listen(2), chown(2), chmod(2). Until the last nobody but this user may connect.
   ///
   /// A socket that nobody listens on any more is replaced; `EADDRINUSE` for one that somebody does, and for anything
   /// else of that name.
@@ -29,8 +29,7 @@ public struct ListeningSocket: ~Copyable {
     let identity: FileIdentity
     do throws(Errno) {
       identity = try FileTree.identity(of: path)
-      if owner != nil || group != nil { try check(unsafe lchown(path, owner ?? .max, group ?? .max)) }
-      try check(unsafe chmod(path, mode_t(mode)))
+      try check(unsafe mq_dress_socket(path, owner ?? .max, group ?? .max, mode_t(mode)))
     } catch {
       _ = unsafe Glibc.unlink(path)
       throw error

@@ -12,7 +12,7 @@ import Testing
 struct KernelHypervisorServeTests {
   private static let seconds = 300
 
-  @Test(arguments: [1, 2]) func everyPairOfAVhostUserGuest(_ pairs: Int) async throws {
+  @Test(arguments: [2, 1]) func everyPairOfAVhostUserGuest(_ pairs: Int) async throws {
     try await FreshNamespace.run {
       let guest = try GuestRun(pairs: pairs, seconds: Self.seconds)
       let served = try ServedTap(pairs: pairs, "--user", "nobody")

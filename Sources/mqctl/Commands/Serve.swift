@@ -17,7 +17,8 @@ struct Serve: ParsableCommand, ReportingCommand {
 
         mqctl serve tap0 --socket /run/vm/tap0.sock --user vm
 
-      Whoever may write to the socket may connect; it belongs to USER. With systemd's socket activation (LISTEN_FDS) \
+      Whoever may write to the socket may connect; it belongs to USER, who needs the right to write to its folder to \
+      remove it in the end. With systemd's socket activation (LISTEN_FDS) \
       leave --socket out. Needs CAP_NET_ADMIN, and read and write permission on /dev/vhost-net.
       """)
 

@@ -93,20 +93,31 @@ struct FrontEnd: ~Copyable {
 
   /// Memory for so many guests, told in one table.
   mutating func share(pairs: Int) throws {
-    var table: [MemoryRegion] = []
     for pair in 0..<pairs {
-      let file = try Self.memory(byteCount: GuestRings<LinuxKernel>.byteCount)
+      // Twice as much as it needs, so that a region can grow.
+      let file = try Self.memory(byteCount: 2 * GuestRings<LinuxKernel>.byteCount)
       let mapping = try LinuxKernel().mmap(
         file.descriptor, offset: 0, byteCount: GuestRings<LinuxKernel>.byteCount)
-      let guest = try GuestRings(kernel: LinuxKernel(), memory: mapping, guestBase: UInt64(pair + 1) << 32)
-      table.append(
-        MemoryRegion(
-          guestAddress: guest.guestBase, byteCount: UInt64(guest.memory.byteCount), userAddress: guest.memory.address,
-          fileOffset: 0))
-      guests.append(guest)
+      guests.append(try GuestRings(kernel: LinuxKernel(), memory: mapping, guestBase: UInt64(pair + 1) << 32))
       files.append(file)
     }
-    try demand(.setMemTable(table), with: (0..<pairs).map { files[$0].descriptor })
+    try tellMemory()
+  }
+
+  /// SET_MEM_TABLE: each guest's memory, or `growth` times as much of its file.
+  func tellMemory(growth: UInt64 = 1) throws {
+    var table: [MemoryRegion] = []
+    for pair in 0..<guests.count {
+      switch guests[pair] {
+      case .some(let guest):
+        table.append(
+          MemoryRegion(
+            guestAddress: guest.guestBase, byteCount: growth * UInt64(guest.memory.byteCount),
+            userAddress: guest.memory.address, fileOffset: 0))
+      case .none: break
+      }
+    }
+    try demand(.setMemTable(table), with: (0..<files.count).map { files[$0].descriptor })
   }
 
   /// Sets every pair's rings up; nothing runs yet.
@@ -145,8 +156,8 @@ struct FrontEnd: ~Copyable {
   }
 
   /// All that there is.
-  mutating func start(pairs: Int) throws {
-    try negotiate()
+  mutating func start(pairs: Int, _ features: DeviceFeatures = [.version1, .protocolFeatures]) throws {
+    try negotiate(features)
     try share(pairs: pairs)
     try setRingsUp()
     for pair in 0..<pairs { try enable(pair) }

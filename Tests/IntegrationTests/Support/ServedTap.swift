@@ -19,6 +19,11 @@ final class ServedTap {
     let name = try InterfaceName("tap0")
     try TapFixture.make(DeviceSpec(name: name, pairs: pairs))
     socket = try #require(folder).path + "/tap0.sock"
+    if options.contains("--user") {
+      // Who serves must be able to remove the socket in the end.
+      try FileManager.default.setAttributes(
+        [.ownerAccountID: 65534], ofItemAtPath: try #require(folder).path)
+    }
     process = try RunningProcess([Programs.mqctl, "serve", "tap0", "--socket", socket] + options)
     try process.waitForErrors("pair(s) at")
     let links = try LinkSession()
