@@ -113,12 +113,15 @@ struct FrontEnd: ~Copyable {
         table.append(
           MemoryRegion(
             guestAddress: guest.guestBase, byteCount: growth * UInt64(guest.memory.byteCount),
-            userAddress: guest.memory.address, fileOffset: 0))
+            userAddress: Self.userAddress(ofPair: pair), fileOffset: 0))
       case .none: break
       }
     }
     try demand(.setMemTable(table), with: (0..<files.count).map { files[$0].descriptor })
   }
+
+  /// Where a front end says that it has a guest's memory: no address of anybody's.
+  private static func userAddress(ofPair pair: Int) -> UInt64 { UInt64(pair + 1) << 40 }
 
   /// Sets every pair's rings up; nothing runs yet.
   func setRingsUp() throws {
@@ -129,7 +132,7 @@ struct FrontEnd: ~Copyable {
           let ring = 2 * pair + half
           let layout = half == 0 ? guest.receiveLayout : guest.transmitLayout
           let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
-          let base = guest.memory.address
+          let base = Self.userAddress(ofPair: pair)
           try demand(.setVringNum(ring: UInt32(ring), size: layout.size))
           try demand(.setVringBase(ring: UInt32(ring), base: 0))
           try demand(
