@@ -105,7 +105,10 @@ struct Serve: ParsableCommand, ReportingCommand {
     do throws(OrchestratorError) {
       set = try PairSet.open(name, count: pairs, vhost: .require, through: provisioner)
     } catch {
-      throw Failure(error)
+      let failure = Failure(error)
+      // There is no doing without it here.
+      throw Failure(
+        failure.code, failure.message, mend: failure.mend?.replacing(", or give --vhost off", with: ""))
     }
     guard set.count <= 128 else {
       throw Failure(.usage, "\(name) has \(set.count) pairs, and vhost-user has room for 128", mend: "say --pairs N")
