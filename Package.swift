@@ -36,7 +36,7 @@ let package = Package(
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
 
     // The rooms; an arrow points down only.
-    .target(name: "LinuxIO", dependencies: ["CLinuxUAPI", systemPackage], swiftSettings: strict),
+    .target(name: "LinuxIO", dependencies: ["CLinuxUAPI", basicContainers, systemPackage], swiftSettings: strict),
     .target(
       name: "VhostKernel", dependencies: ["CLinuxUAPI", "LinuxIO", systemPackage], swiftSettings: strict),
     .target(
@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "DataPlane",
       dependencies: [
-        "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "Virtqueue", basicContainers, systemPackage,
+        "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser", "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -87,8 +87,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", basicContainers,
-        systemPackage,
+        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser",
+        "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
   ]

@@ -5,13 +5,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -52,6 +59,7 @@ static const unsigned long MQ_VHOST_GET_BACKEND_FEATURES = VHOST_GET_BACKEND_FEA
 static const unsigned long MQ_VHOST_SET_OWNER = VHOST_SET_OWNER;
 static const unsigned long MQ_VHOST_RESET_OWNER = VHOST_RESET_OWNER;
 static const unsigned long MQ_VHOST_SET_MEM_TABLE = VHOST_SET_MEM_TABLE;
+static const unsigned long MQ_VHOST_SET_LOG_BASE = VHOST_SET_LOG_BASE;
 static const unsigned long MQ_VHOST_SET_VRING_NUM = VHOST_SET_VRING_NUM;
 static const unsigned long MQ_VHOST_SET_VRING_ADDR = VHOST_SET_VRING_ADDR;
 static const unsigned long MQ_VHOST_SET_VRING_BASE = VHOST_SET_VRING_BASE;
@@ -97,6 +105,177 @@ static inline struct mq_ifreq mq_ifreq_make(const char *_Nonnull name, uint16_t 
 
 static const int MQ_RLIMIT_NOFILE = RLIMIT_NOFILE;
 static const int MQ_RLIMIT_NPROC = RLIMIT_NPROC;
+
+// fstatfs(2): the file system's magic number and block size.
+static inline int mq_fstatfs(int fd, long *_Nonnull type, long *_Nonnull block) {
+  struct statfs status;
+  if (fstatfs(fd, &status) < 0) return -1;
+  *type = (long)status.f_type;
+  *block = (long)status.f_bsize;
+  return 0;
+}
+
+// memfd_create(2), CLOEXEC, sealable.
+static inline int mq_memfd_create(const char *_Nonnull name) { return (int)syscall(SYS_memfd_create, name, 1 | 2); }
+
+// A listening stream socket at a path, not blocking. The path's folder says who may reach it until its mode is set.
+static inline int mq_unix_listen(const char *_Nonnull path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}
+
+// chown(2) and chmod(2) of a socket that this user has just made at `path`, and of nothing that somebody else, who may
+// write to its folder, has put there meanwhile: EEXIST then.
+static inline int mq_dress_socket(const char *_Nonnull path, uid_t owner, gid_t group, mode_t mode) {
+  int fd = open(path, 010000000 /* O_PATH */ | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  struct stat status;
+  int result = fstat(fd, &status);
+  if (result == 0 && (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)) {
+    errno = EEXIST;
+    result = -1;
+  }
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  if (result == 0) result = chown(link, owner, group);
+  if (result == 0) result = chmod(link, mode);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return result;
+}
+
+// Whether a descriptor is a stream socket of AF_UNIX that listens; EINVAL if it is another socket.
+static inline int mq_is_unix_listener(int fd) {
+  int domain = 0, type = 0, listens = 0;
+  socklen_t length = sizeof domain;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
+    return -1;
+  if (domain == AF_UNIX && type == SOCK_STREAM && listens) return 0;
+  errno = EINVAL;
+  return -1;
+}
+
+// SIGTERM and SIGINT as something to poll: blocked, and read from the descriptor instead.
+static inline int mq_termination_descriptor(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  if (sigprocmask(SIG_BLOCK, &set, 0) < 0) return -1;
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// One datagram to a path; a leading '@' is Linux's abstract space, as sd_notify(3) has it.
+static inline int mq_unix_datagram(const char *_Nonnull path, const char *_Nonnull text) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length < 2 || length >= sizeof address.sun_path) {
+    errno = EINVAL;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = 0;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+  long sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return sent < 0 ? -1 : 0;
+}
+
+// A stream socket connected to a path.
+static inline int mq_unix_connect(const char *_Nonnull path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}
+
+static inline int mq_accept(int fd) { return (int)syscall(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+// How many descriptors one message may bring (SCM_MAX_FD is 253; vhost-user sends 8 at most).
+enum { MQ_MESSAGE_DESCRIPTORS = 32 };
+
+// recvmsg(2) of bytes and SCM_RIGHTS. *count gets the number of descriptors, all CLOEXEC; *truncated whether the kernel
+// had to throw some away.
+static inline long mq_receive(int fd, void *_Nonnull buffer, size_t length, int *_Nonnull descriptors, int *_Nonnull count,
+                              int *_Nonnull truncated) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * MQ_MESSAGE_DESCRIPTORS)];
+    struct cmsghdr alignment;
+  } control;
+  struct iovec part = {buffer, length};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  *count = 0;
+  *truncated = 0;
+  long result = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+  if (result < 0) return -1;
+  *truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int number = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (int i = 0; i < number && *count < MQ_MESSAGE_DESCRIPTORS; i++)
+      memcpy(&descriptors[(*count)++], CMSG_DATA(header) + sizeof(int) * (size_t)i, sizeof(int));
+  }
+  return result;
+}
+
+// sendmsg(2) of bytes and SCM_RIGHTS; a peer that has gone away is EPIPE, no signal.
+static inline long mq_send(int fd, const void *_Nonnull buffer, size_t length, const int *_Nullable descriptors, int count) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * MQ_MESSAGE_DESCRIPTORS)];
+    struct cmsghdr alignment;
+  } control;
+  struct iovec part = {(void *)buffer, length};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (count > MQ_MESSAGE_DESCRIPTORS) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (count > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.bytes;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);
+    memcpy(CMSG_DATA(header), descriptors, sizeof(int) * (size_t)count);
+  }
+  return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
 
 // A raw packet socket bound to one link: frames of `protocol` (host order) with their Ethernet header, both ways.
 // It is bound before it hears anything, so nothing of another link arrives.

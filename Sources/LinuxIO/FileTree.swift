@@ -1,3 +1,4 @@
+internal import CLinuxUAPI
 internal import Glibc
 public import SystemPackage
 
@@ -69,4 +70,29 @@ public struct FileIdentity: Hashable, Sendable {
   public let device: UInt64
   /// `st_ino`.
   public let inode: UInt64
+}
+
+extension FileTree {
+  /// fstat(2): a file's length in bytes.
+  public static func byteCount(of descriptor: FileDescriptor) throws(Errno) -> UInt64 {
+    var status = stat()
+    guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw lastError() }
+    return UInt64(clamping: status.st_size)
+  }
+
+  /// fstat(2) and fstatfs(2): the page size of a regular file whose pages are memory, that is on tmpfs, where memfds are
+  /// too, or hugetlbfs; nil for any other.
+  public static func memoryPageSize(of descriptor: FileDescriptor) throws(Errno) -> UInt64? {
+    var status = stat()
+    guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw lastError() }
+    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    var type = 0
+    var block = 0
+    guard unsafe mq_fstatfs(descriptor.rawValue, &type, &block) == 0 else { throw lastError() }
+    switch type {
+    case 0x0102_1994: return 4096  // TMPFS_MAGIC
+    case 0x9584_58F6: return UInt64(clamping: block)  // HUGETLBFS_MAGIC
+    default: return nil
+    }
+  }
 }

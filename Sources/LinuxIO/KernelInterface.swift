@@ -24,6 +24,9 @@ public protocol KernelInterface: Sendable {
   /// mmap(2) of anonymous, shared, zeroed memory.
   func mmap(byteCount: Int) throws(Errno) -> SharedMapping
 
+  /// mmap(2) of `byteCount` bytes of a file from `offset` on, shared. The mapping outlives the descriptor.
+  func mmap(_ file: FileDescriptor, offset: UInt64, byteCount: Int) throws(Errno) -> SharedMapping
+
   /// socket(2) of AF_PACKET and bind(2) to the link of that index: frames of one EtherType, both ways, non-blocking.
   /// Needs CAP_NET_RAW.
   func packetSocket(interfaceIndex: Int, etherType: UInt16) throws(Errno) -> OwnedDescriptor

@@ -37,6 +37,14 @@ public struct LinuxKernel: KernelInterface {
     return unsafe SharedMapping(adopting: address, byteCount: byteCount)
   }
 
+  /// mmap(2).
+  public func mmap(_ file: FileDescriptor, offset: UInt64, byteCount: Int) throws(Errno) -> SharedMapping {
+    let address = unsafe Glibc.mmap(
+      nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.rawValue, off_t(clamping: offset))
+    guard let address = unsafe address, unsafe address != MAP_FAILED else { throw lastError() }
+    return unsafe SharedMapping(adopting: address, byteCount: byteCount)
+  }
+
   /// socket(2) and bind(2).
   public func packetSocket(interfaceIndex: Int, etherType: UInt16) throws(Errno) -> OwnedDescriptor {
     try owned(mq_packet_socket(CInt(interfaceIndex), etherType))

@@ -48,6 +48,12 @@ public struct ScriptedKernel<Base: KernelInterface>: KernelInterface {
     return try base.mmap(byteCount: byteCount)
   }
 
+  /// mmap(2) of a file.
+  public func mmap(_ file: FileDescriptor, offset: UInt64, byteCount: Int) throws(Errno) -> SharedMapping {
+    try script.enter("mmap")
+    return try base.mmap(file, offset: offset, byteCount: byteCount)
+  }
+
   /// socket(2) and bind(2), one call here.
   public func packetSocket(interfaceIndex: Int, etherType: UInt16) throws(Errno) -> OwnedDescriptor {
     try script.enter("packet socket")

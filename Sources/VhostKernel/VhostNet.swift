@@ -104,10 +104,16 @@ public struct VhostNet<Kernel: KernelInterface>: ~Copyable, Sendable {
 
   /// VHOST_SET_VRING_ADDR: the ring's three parts, as addresses of the owner's. EINVAL if the available or the
   /// used ring is misaligned; the descriptor table's alignment the kernel does not look at.
-  public func setVringAddresses(_ ring: VhostRing, _ addresses: VringAddresses) throws(VhostError) {
+  ///
+  /// - Parameter log: the guest's address of the used ring, where writes to it are to be logged as well
+  ///   (VHOST_VRING_F_LOG).
+  public func setVringAddresses(
+    _ ring: VhostRing, _ addresses: VringAddresses, log: UInt64? = nil
+  ) throws(VhostError) {
     var argument = vhost_vring_addr(
-      index: ring.rawValue, flags: 0, desc_user_addr: addresses.descriptors, used_user_addr: addresses.used,
-      avail_user_addr: addresses.available, log_guest_addr: 0)
+      index: ring.rawValue, flags: log == nil ? 0 : 1 << UInt32(VHOST_VRING_F_LOG),
+      desc_user_addr: addresses.descriptors, used_user_addr: addresses.used,
+      avail_user_addr: addresses.available, log_guest_addr: log ?? 0)
     try call("VHOST_SET_VRING_ADDR", MQ_VHOST_SET_VRING_ADDR, ring, updating: &argument)
   }
 
@@ -116,8 +122,20 @@ public struct VhostNet<Kernel: KernelInterface>: ~Copyable, Sendable {
     try set("VHOST_SET_VRING_KICK", MQ_VHOST_SET_VRING_KICK, ring, file: event)
   }
 
-  /// VHOST_SET_VRING_CALL: the eventfd by which the device says that buffers are used.
-  public func setVringCall(_ ring: VhostRing, _ event: FileDescriptor) throws(VhostError) {
+  /// VHOST_SET_LOG_BASE: where the dirty log is mapped here, a bit a page of 4096 bytes (VHOST_PAGE_SIZE) by guest
+  /// addresses. Must be set before VHOST_F_LOG_ALL is; EFAULT if it does not reach over the memory table.
+  public func setLogBase(_ address: UInt64) throws(VhostError) {
+    var address = address
+    try call("VHOST_SET_LOG_BASE", MQ_VHOST_SET_LOG_BASE, updating: &address)
+  }
+
+  /// VHOST_SET_VRING_ERR: the eventfd by which the device says that the ring is broken; nil for none.
+  public func setVringErr(_ ring: VhostRing, _ event: FileDescriptor?) throws(VhostError) {
+    try set("VHOST_SET_VRING_ERR", MQ_VHOST_SET_VRING_ERR, ring, file: event)
+  }
+
+  /// VHOST_SET_VRING_CALL: the eventfd by which the device says that buffers are used; nil for none.
+  public func setVringCall(_ ring: VhostRing, _ event: FileDescriptor?) throws(VhostError) {
     try set("VHOST_SET_VRING_CALL", MQ_VHOST_SET_VRING_CALL, ring, file: event)
   }
 

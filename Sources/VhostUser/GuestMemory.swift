@@ -2,6 +2,8 @@
 public struct GuestMemory: Sendable, Hashable {
   /// The regions.
   public private(set) var regions: [MemoryRegion] = []
+  /// How often more than once each region was added.
+  private var repeats: [Int] = []
 
   /// None yet.
   internal init() {}
@@ -9,6 +11,7 @@ public struct GuestMemory: Sendable, Hashable {
   /// Regions that a message has been found to have, in order.
   internal init(_ regions: [MemoryRegion]) {
     self.regions = regions
+    repeats = Array(repeating: 0, count: regions.count)
   }
 
   /// Where so many bytes at a user address are; nil if no one region has them all.
@@ -24,6 +27,22 @@ public struct GuestMemory: Sendable, Hashable {
   internal mutating func add(_ region: MemoryRegion) throws(ProtocolViolation) {
     try Self.checkOverlap(of: region, at: regions.count, with: regions)
     regions.append(region)
+    repeats.append(0)
+  }
+
+  /// Counts the very region that is there already; false if it is not. QEMU 7.2 adds and removes each region once for
+  /// every queue pair, though the table is the device's.
+  internal mutating func addAgain(_ region: MemoryRegion) -> Bool {
+    guard let index = regions.firstIndex(of: region) else { return false }
+    repeats[index] += 1
+    return true
+  }
+
+  /// Takes back what ``addAgain(_:)`` counted; false if there is nothing of it.
+  internal mutating func removeAgain(_ name: MemoryRegion) -> Bool {
+    guard let index = regions.firstIndex(where: { $0.isNamed(by: name) }), repeats[index] > 0 else { return false }
+    repeats[index] -= 1
+    return true
   }
 
   /// Takes the region out that `name` names, and says where it was.
@@ -32,6 +51,7 @@ public struct GuestMemory: Sendable, Hashable {
       throw .regionUnknown(guestAddress: name.guestAddress)
     }
     regions.remove(at: index)
+    repeats.remove(at: index)
     return index
   }
 

@@ -5,6 +5,7 @@ extension Session {
   }
 
   internal mutating func add(_ region: MemoryRegion) throws(ProtocolViolation) -> Action {
+    if memory.addAgain(region) { return .none }
     var table = memory
     try table.add(region)
     try replaceMemory(with: table)
@@ -13,6 +14,7 @@ extension Session {
 
   internal mutating func remove(_ region: MemoryRegion) throws(ProtocolViolation) -> Action {
     guard !memory.regions.isEmpty else { throw .memoryTableMissing(.remMemReg) }
+    if memory.removeAgain(region) { return .none }
     var table = memory
     let index = try table.remove(region)
     let removed = memory.regions[index]

@@ -34,6 +34,10 @@ final class BorrowingKernel: KernelInterface {
 
   func eventfd() throws(Errno) -> OwnedDescriptor { try base.eventfd() }
 
+  func mmap(_ file: FileDescriptor, offset: UInt64, byteCount: Int) throws(Errno) -> SharedMapping {
+    try base.mmap(file, offset: offset, byteCount: byteCount)
+  }
+
   func mmap(byteCount: Int) throws(Errno) -> SharedMapping { try base.mmap(byteCount: byteCount) }
 
   func packetSocket(interfaceIndex: Int, etherType: UInt16) throws(Errno) -> OwnedDescriptor {

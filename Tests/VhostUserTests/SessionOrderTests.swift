@@ -165,7 +165,11 @@ import VhostUserFuzzing
     try expectRefusal(
       .slotsExceeded(count: 3, maximum: 2), of: .setMemTable(regions + [third]), after: before, offer: small)
     try expectRefusal(
-      .regionOverlap(1, 2, .guestAddress), of: .addMemReg(regions[1]), after: before, offer: small)
+      .regionOverlap(1, 2, .guestAddress),
+      of: .addMemReg(
+        MemoryRegion(
+          guestAddress: regions[1].guestAddress, byteCount: 4096, userAddress: third.userAddress, fileOffset: 0)),
+      after: before, offer: small)
     try expectRefusal(
       .regionUnknown(guestAddress: third.guestAddress), of: .remMemReg(third), after: before, offer: small)
     try expectRefusal(
@@ -176,6 +180,19 @@ import VhostUserFuzzing
     var session = try session(after: before, offer: small)
     #expect(try session.receive(.remMemReg(named)) == .removeRegion(regions[0], index: 0))
     #expect(session.memory.regions == [regions[1]])
+  }
+
+  /// QEMU 7.2 adds and removes each region once for every queue pair.
+  @Test func theSameRegionTwice() throws {
+    var session = try session(
+      after: [.getFeatures, .setProtocolFeatures(.configureMemorySlots), .setOwner, .addMemReg(regions[0])],
+      offer: offer([.configureMemorySlots]))
+    #expect(try session.receive(.addMemReg(regions[0])) == .none)
+    #expect(session.memory.regions == [regions[0]])
+    #expect(try session.receive(.remMemReg(regions[0])) == .none)
+    #expect(session.memory.regions == [regions[0]])
+    #expect(try session.receive(.remMemReg(regions[0])) == .removeRegion(regions[0], index: 0))
+    #expect(session.memory.regions.isEmpty)
   }
 
   /// 5 GiB of guest addresses are 0x14_0000 pages, a bit each.

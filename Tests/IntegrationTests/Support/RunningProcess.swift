@@ -1,4 +1,5 @@
 import CLinuxUAPI
+import Foundation
 import Glibc
 import LinuxIO
 import SystemPackage
@@ -78,6 +79,17 @@ final class RunningProcess {
       guard !end.isOver else { throw timedOut("did not print '\(mark)'", seconds) }
       if try pump(end) {
         guard outText.contains(mark) else { throw timedOut("ended without printing '\(mark)'", seconds) }
+      }
+    }
+  }
+
+  /// Reads until what it printed on standard error holds `mark` so many times.
+  func waitForErrors(_ mark: String, times: Int = 1, seconds: Double = 60) throws {
+    let end = Deadline(seconds)
+    while errText.components(separatedBy: mark).count <= times {
+      guard !end.isOver else { throw timedOut("did not print '\(mark)' on standard error", seconds) }
+      if try pump(end), errText.components(separatedBy: mark).count <= times {
+        throw timedOut("ended without printing '\(mark)'", seconds)
       }
     }
   }

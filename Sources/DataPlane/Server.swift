@@ -1,0 +1,177 @@
+internal import BasicContainers
+public import LinuxIO
+public import Orchestrator
+public import SystemPackage
+public import TapMQ
+internal import VhostKernel
+internal import VhostUser
+
+/// A vhost-user back end whose data plane is the kernel's vhost-net: one front end at a time, one thread, and no frame
+/// passes through this process.
+///
+/// When a front end goes, in whatever way, its rings stop, its memory is unmapped and the vhost devices are given back
+/// by VHOST_RESET_OWNER; then the next one is served. Nothing here needs a privilege once the pairs are open.
+public struct Server<Kernel: KernelInterface>: ~Copyable {
+  /// How many refusals a connection survives: each is a line in the log.
+  private static var refusalLimit: Int { 100 }
+
+  private let kernel: Kernel
+  private let offer: Offer
+  private var plane: KernelPlane<Kernel>
+
+  /// Takes the pairs over; each must have a vhost device, and there may be 128.
+  ///
+  /// - Parameter offloads: what this kernel's tap can do.
+  public init(
+    _ set: consuming PairSet<Kernel>, offloads: [TapOffload], kernel: Kernel
+  ) throws(PlaneError) {
+    let pairs = set.count
+    let mtu = UInt16(clamping: set.device.link.mtu)
+    let mac = set.device.link.mac?.guestSide.bytes ?? []
+    let plane = try KernelPlane(set, kernel: kernel)
+    let features = FeatureSplit.offered(vhost: plane.offered, tap: offloads, pairs: pairs)
+    let protocolFeatures: ProtocolFeatures = [
+      .multiQueue, .logSharedMemory, .rarp, .replyAck, .mtu, .resetDevice, .configureMemorySlots, .status,
+    ]
+    offer = Offer(
+      deviceFeatures: features, protocolFeatures: protocolFeatures, queuePairs: pairs, mtu: mtu,
+      config: NetConfig(mac: mac, queuePairs: pairs, mtu: mtu))
+    self.kernel = kernel
+    self.plane = plane
+  }
+
+  /// How many pairs.
+  public var pairCount: Int { offer.queuePairs }
+
+  /// The names of the features that a front end is offered.
+  public var offeredFeatures: [String] { offer.deviceFeatures.names }
+
+  /// Serves front ends until the process is to end.
+  ///
+  /// - Parameters:
+  ///   - listener: a listening socket that does not block.
+  ///   - termination: becomes readable when the process is to end.
+  ///   - once: whether to end after the first front end.
+  ///   - report: called with what happens.
+  public mutating func run(
+    on listener: FileDescriptor, until termination: FileDescriptor, once: Bool, report: (ServerEvent) -> Void
+  ) throws(PlaneError) {
+    while true {
+      do throws(Errno) {
+        if try kernel.poll([termination, listener], milliseconds: -1)[0] { return }
+      } catch {
+        throw PlaneError("poll", error)
+      }
+      let socket: OwnedDescriptor
+      do throws(Errno) {
+        socket = try UnixStream.accept(on: listener)
+      } catch {
+        if error == .wouldBlock || error == .interrupted || error == .connectionAbort { continue }
+        guard [Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(error) else {
+          throw PlaneError("accept", error)
+        }
+        report(.trouble("accept: \(error)"))
+        // It would say so again at once.
+        _ = try? kernel.poll([termination], milliseconds: 1000)
+        continue
+      }
+      let ending = serve(Connection(socket, termination: termination, kernel: kernel), report)
+      if once || ending == .termination { return }
+    }
+  }
+
+  /// One front end, from its first message to its last. The socket is closed when all has stopped.
+  private mutating func serve(
+    _ connection: consuming Connection<Kernel>, _ report: (ServerEvent) -> Void
+  ) -> Connection<Kernel>.Ending {
+    report(.connected)
+    let ending: Connection<Kernel>.Ending
+    do throws(PlaneError) {
+      try plane.begin()
+      ending = converse(connection, report)
+    } catch {
+      ending = .failure("it cannot be served: \(error)")
+    }
+    let reason =
+      switch ending {
+      case .hangUp: "the front end has gone"
+      case .termination: "this program is to end"
+      case .failure(let text): text
+      }
+    do throws(PlaneError) {
+      let stops = try plane.end().map { ServerEvent.RingStop(ring: $0.ring, index: $0.base) }
+      report(.ended(reason: reason, stops: stops))
+    } catch {
+      report(.ended(reason: reason, stops: []))
+      report(.trouble("giving the vhost devices back: \(error)"))
+    }
+    return ending
+  }
+
+  private mutating func converse(
+    _ connection: borrowing Connection<Kernel>, _ report: (ServerEvent) -> Void
+  ) -> Connection<Kernel>.Ending {
+    var session = Session(offer: offer)
+    var refusals = 0
+    while true {
+      do throws(Connection<Kernel>.Ending) {
+        let message = try connection.next()
+        guard let refusal = try handle(message, &session, connection) else { continue }
+        report(refusal)
+        refusals += 1
+        if refusals > Self.refusalLimit { return .failure("more than \(Self.refusalLimit) messages were refused") }
+      } catch {
+        return error
+      }
+    }
+  }
+
+  /// Carries one message out and answers it. Returns its refusal, if the connection goes on all the same.
+  private mutating func handle(
+    _ message: borrowing Connection<Kernel>.Message, _ session: inout Session,
+    _ connection: borrowing Connection<Kernel>
+  ) throws(Connection<Kernel>.Ending) -> ServerEvent? {
+    let header = message.header
+    let before = session
+    let action: Action
+    do throws(ProtocolViolation) {
+      action = try session.receive(
+        FrontEndMessage.decode(header: header, payload: message.payload, descriptorCount: message.files.count))
+    } catch {
+      guard case .reply(let bytes) = session.refusal(of: header, because: error) else { throw .failure("\(error)") }
+      try connection.send(bytes)
+      return .refused(message: Self.name(header), reason: "\(error)")
+    }
+    var answer: [UInt8]?
+    do throws(PlaneError) {
+      switch action {
+      case .reply(let bytes): answer = bytes
+      case .stop(let ring):
+        try plane.carryOut(action, message.files, for: session)
+        answer = session.replyBase(ring: ring, base: try plane.base(of: ring))
+      default:
+        try plane.carryOut(action, message.files, for: session)
+        answer = session.acknowledgement(of: header, failed: false)
+      }
+    } catch {
+      session = before
+      do throws(PlaneError) {
+        try plane.restore(session)
+      } catch let second {
+        throw .failure("\(Self.name(header)): \(error); then \(second)")
+      }
+      // A front end that cannot be told would go on in the belief that it was done.
+      guard let bytes = session.acknowledgement(of: header, failed: true) else {
+        throw .failure("\(Self.name(header)): \(error)")
+      }
+      try connection.send(bytes)
+      return .refused(message: Self.name(header), reason: "\(error)")
+    }
+    if let answer { try connection.send(answer) }
+    return nil
+  }
+
+  private static func name(_ header: MessageHeader) -> String {
+    FrontEndRequest(rawValue: header.request).map(\.name) ?? "request \(header.request)"
+  }
+}

@@ -1,0 +1,177 @@
+internal import ArgumentParser
+internal import DataPlane
+internal import Glibc
+internal import LinuxIO
+internal import Orchestrator
+internal import SystemPackage
+internal import TapMQ
+
+struct Serve: ParsableCommand, ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Give a tap's queue pairs and the kernel's vhost-net to any hypervisor that speaks vhost-user.",
+    discussion: """
+      Opens the tap's queues and as many vhost-net devices, drops every capability for good, and serves front ends on \
+      a socket, one at a time: their memory and their rings go straight to the kernel, and no packet passes through \
+      this program. When a front end goes, the next one is served. SIGTERM ends it.
+
+        mqctl serve tap0 --socket /run/vm/tap0.sock --user vm
+
+      Whoever may write to the socket may connect; it belongs to USER, who needs the right to write to its folder to \
+      remove it in the end. With systemd's socket activation (LISTEN_FDS) \
+      leave --socket out. Needs CAP_NET_ADMIN, and read and write permission on /dev/vhost-net.
+      """)
+
+  @Argument(help: "The tap's name.", transform: { try InterfaceName($0) })
+  var name: InterfaceName
+
+  @Option(help: .init("Where to listen. A socket that nobody listens on is replaced.", valueName: "path"))
+  var socket: String?
+
+  @Option(
+    help: .init("How many pairs, up to 128. Default: as many as the tap was made with.", valueName: "n"))
+  var pairs: Int?
+
+  @Flag(help: "End after the first front end.")
+  var once = false
+
+  @Option(help: .init("Go on as this user; a number is not looked up.", valueName: "user"))
+  var user: String?
+
+  @Option(help: .init("The socket's permissions, in octal. Default: 600.", valueName: "mode"))
+  var socketMode: String?
+
+  @Option(help: .init("The socket's group, a name or number.", valueName: "group"))
+  var socketGroup: String?
+
+  @OptionGroup var namespace: NamespaceOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    try checkPairs(pairs)
+    if let pairs, pairs > 128 { throw ValidationError("--pairs \(pairs): vhost-user has room for 128") }
+    if let socketMode, mode == nil {
+      throw ValidationError("--socket-mode \(socketMode): give it in octal, such as 660")
+    }
+  }
+
+  private var mode: UInt32? {
+    guard let socketMode else { return 0o600 }
+    return UInt32(socketMode, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
+  }
+
+  func run() throws {
+    let runAs = try user.map { try findUser($0) }
+    let group = try socketGroup.map { word throws(Failure) in
+      guard let id = UserDatabase.group(word) else { throw Failure(.absent(kind: "group", name: word)) }
+      return id
+    }
+    // A reader of standard error that goes away does not end this.
+    _ = signal(SIGPIPE, SIG_IGN)
+    let termination: OwnedDescriptor
+    do throws(Errno) {
+      termination = try ServiceManager.terminationDescriptor()
+    } catch {
+      throw Failure(.other, "signalfd: \(error)")
+    }
+    try namespace.enter()
+    var server = try openServer()
+    let listener = try listen(owner: runAs?.id, group: group)
+    do throws(Failure) {
+      try drop(becoming: runAs)
+      try serve(&server, listener, termination.descriptor)
+    } catch {
+      try? listener.unlink()
+      throw error
+    }
+    ServiceManager.notify("STOPPING=1")
+    do throws(Errno) {
+      try listener.unlink()
+    } catch {
+      note("trouble", "\(listener.path ?? "the socket") could not be removed: \(error)")
+    }
+  }
+
+  /// All that needs a privilege.
+  private func openServer() throws(Failure) -> Server<LinuxKernel> {
+    let provisioner = try openProvisioner()
+    let offloads: [TapOffload]
+    do throws(TapError) {
+      offloads = try TapOffload.probe(kernel: LinuxKernel())
+    } catch {
+      throw Failure(.tap(error))
+    }
+    let set: PairSet<LinuxKernel>
+    do throws(OrchestratorError) {
+      set = try PairSet.open(name, count: pairs, vhost: .require, through: provisioner)
+    } catch {
+      let failure = Failure(error)
+      // There is no doing without it here.
+      throw Failure(
+        failure.code, failure.message, mend: failure.mend?.replacing(", or give --vhost off", with: ""))
+    }
+    guard set.count <= 128 else {
+      throw Failure(.usage, "\(name) has \(set.count) pairs, and vhost-user has room for 128", mend: "say --pairs N")
+    }
+    do throws(PlaneError) {
+      return try Server(set, offloads: offloads, kernel: LinuxKernel())
+    } catch {
+      throw Failure(.other, "\(name): \(error)")
+    }
+  }
+
+  private func listen(owner: UInt32?, group: UInt32?) throws(Failure) -> ListeningSocket {
+    let inherited = ServiceManager.inheritedSockets()
+    guard let socket else {
+      guard inherited.count == 1 else {
+        throw Failure(
+          .usage, inherited.isEmpty ? "no socket to listen on" : "\(inherited.count) sockets in LISTEN_FDS",
+          mend: "say --socket PATH, or let LISTEN_FDS have one")
+      }
+      do throws(Errno) {
+        return try ListeningSocket(inherited: inherited[0])
+      } catch {
+        throw Failure(.usage, "descriptor 3 is no listening AF_UNIX stream socket: \(error)", mend: "see LISTEN_FDS")
+      }
+    }
+    do throws(Errno) {
+      return try ListeningSocket(binding: socket, mode: mode ?? 0o600, owner: owner, group: group)
+    } catch {
+      switch error {
+      case .addressInUse:
+        throw Failure(
+          .conflict, "\(socket) exists, and is no socket that could be replaced or is listened on",
+          mend: "name another, or end who listens there")
+      case .permissionDenied, .notPermitted:
+        throw Failure(.notPermitted, "\(socket): \(error)", mend: "run as root, or name another place")
+      default: throw Failure(.other, "\(socket): \(error)")
+      }
+    }
+  }
+
+  private func drop(becoming user: UserDatabase.User?) throws(Failure) {
+    do throws(Privileges.Failure) {
+      try Privileges.drop(becoming: user)
+    } catch {
+      throw Failure(.notPermitted, "\(error.call): \(error.errno)", mend: "changing the user needs root")
+    }
+  }
+
+  private func serve(
+    _ server: inout Server<LinuxKernel>, _ listener: borrowing ListeningSocket, _ termination: FileDescriptor
+  ) throws(Failure) {
+    let place = listener.path ?? "the inherited socket"
+    note("listening", "\(name): \(server.pairCount) pair(s) at \(place)")
+    ServiceManager.notify("READY=1")
+    do throws(PlaneError) {
+      try server.run(on: listener.descriptor, until: termination, once: once) { note($0.name, "\(name): \($0)") }
+    } catch {
+      throw Failure(.other, "\(name): \(error)")
+    }
+  }
+
+  private func note(_ event: String, _ text: String) {
+    guard output.json else { return Output.note("mqctl: \(text)") }
+    Output.note(Output.encode(["event": event, "text": text]))
+  }
+}

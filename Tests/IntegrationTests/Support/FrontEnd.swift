@@ -1,0 +1,189 @@
+import BasicContainers
+import CLinuxUAPI
+import Glibc
+import LinuxIO
+import SystemPackage
+import Testing
+import VhostUser
+import Virtqueue
+
+@testable import DataPlane
+
+/// A vhost-user front end with a software guest behind it: what a hypervisor is to `mqctl serve`.
+struct FrontEnd: ~Copyable {
+  private let socket: OwnedDescriptor
+  /// The guest's side of each pair that was set up.
+  private(set) var guests = UniqueArray<GuestRings<LinuxKernel>?>()
+  private var files = UniqueArray<OwnedDescriptor>()
+
+  struct Closed: Error {}
+
+  init(connectingTo path: String) throws {
+    socket = try UnixStream.connect(to: path)
+  }
+
+  /// Sends bytes as they are.
+  func send(_ bytes: [UInt8], with descriptors: [FileDescriptor] = []) throws {
+    try UnixStream.send(bytes, with: descriptors, to: socket.descriptor)
+  }
+
+  /// Sends a message and reads its answer; throws ``Closed`` when the connection ends instead.
+  func ask(
+    _ message: FrontEndMessage, with descriptors: [FileDescriptor] = [], needsReply: Bool = false
+  ) throws -> BackEndReply {
+    try send(message.encoded(needsReply: needsReply), with: descriptors)
+    let header = try MessageHeader(bytes: read(MessageHeader.byteCount))
+    return try BackEndReply.decode(
+      header: header, payload: read(Int(header.payloadSize)), replyTo: message.request)
+  }
+
+  /// Likewise of a message whose answer is a number.
+  func number(_ message: FrontEndMessage, with descriptors: [FileDescriptor] = []) throws -> UInt64 {
+    guard case .number(let number) = try ask(message, with: descriptors, needsReply: true) else {
+      throw Errno.badMessage
+    }
+    return number
+  }
+
+  /// Sends a message that must be done.
+  func demand(
+    _ message: FrontEndMessage, with descriptors: [FileDescriptor] = [], at location: SourceLocation = #_sourceLocation
+  ) throws {
+    let answer = try number(message, with: descriptors)
+    #expect(answer == 0, "\(message)", sourceLocation: location)
+  }
+
+  /// What comes next; throws ``Closed`` at the end of the stream, `ETIMEDOUT` after 20 s.
+  func read(_ count: Int) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      guard try LinuxKernel().poll([socket.descriptor], milliseconds: 20_000)[0] else { throw Errno.timedOut }
+      var part: [UInt8] = []
+      let received = try UnixStream.receive(from: socket.descriptor, into: &part, atMost: count - bytes.count)
+      guard received.byteCount > 0 else { throw Closed() }
+      bytes += part
+    }
+    return bytes
+  }
+
+  /// Whether the other side closes, and has nothing more to say.
+  func isClosedByPeer() throws -> Bool {
+    do {
+      _ = try read(1)
+      return false
+    } catch is Closed {
+      return true
+    } catch Errno.connectionReset {
+      return true
+    }
+  }
+
+  // MARK: A whole device
+
+  /// Features and owner, with everything that is offered of the protocol.
+  func negotiate(_ features: DeviceFeatures = [.version1, .protocolFeatures]) throws {
+    let offered = DeviceFeatures(rawValue: try number(.getFeatures))
+    #expect(offered.isSuperset(of: features), "\(offered.names)")
+    try send(FrontEndMessage.setOwner.encoded())
+    let ours = ProtocolFeatures(rawValue: try number(.getProtocolFeatures))
+    #expect(ours.isSuperset(of: [.multiQueue, .replyAck]), "\(ours.names)")
+    try demand(.setProtocolFeatures(ours))
+    try demand(.setFeatures(features))
+  }
+
+  /// Memory for so many guests, told in one table.
+  mutating func share(pairs: Int) throws {
+    for pair in 0..<pairs {
+      // Twice as much as it needs, so that a region can grow.
+      let file = try Self.memory(byteCount: 2 * GuestRings<LinuxKernel>.byteCount)
+      let mapping = try LinuxKernel().mmap(
+        file.descriptor, offset: 0, byteCount: GuestRings<LinuxKernel>.byteCount)
+      guests.append(try GuestRings(kernel: LinuxKernel(), memory: mapping, guestBase: UInt64(pair + 1) << 32))
+      files.append(file)
+    }
+    try tellMemory()
+  }
+
+  /// SET_MEM_TABLE: each guest's memory, or `growth` times as much of its file.
+  func tellMemory(growth: UInt64 = 1) throws {
+    var table: [MemoryRegion] = []
+    for pair in 0..<guests.count {
+      switch guests[pair] {
+      case .some(let guest):
+        table.append(
+          MemoryRegion(
+            guestAddress: guest.guestBase, byteCount: growth * UInt64(guest.memory.byteCount),
+            userAddress: Self.userAddress(ofPair: pair), fileOffset: 0))
+      case .none: break
+      }
+    }
+    try demand(.setMemTable(table), with: (0..<files.count).map { files[$0].descriptor })
+  }
+
+  /// Where a front end says that it has a guest's memory: no address of anybody's.
+  private static func userAddress(ofPair pair: Int) -> UInt64 { UInt64(pair + 1) << 40 }
+
+  /// Sets every pair's rings up; nothing runs yet.
+  func setRingsUp() throws {
+    for pair in 0..<guests.count {
+      switch guests[pair] {
+      case .some(let guest):
+        for half in 0...1 {
+          let ring = 2 * pair + half
+          let layout = half == 0 ? guest.receiveLayout : guest.transmitLayout
+          let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
+          let base = Self.userAddress(ofPair: pair)
+          try demand(.setVringNum(ring: UInt32(ring), size: layout.size))
+          try demand(.setVringBase(ring: UInt32(ring), base: 0))
+          try demand(
+            .setVringAddr(
+              ring: UInt32(ring),
+              RingAddresses(
+                descriptors: base + UInt64(layout.descriptors), used: base + UInt64(layout.used),
+                available: base + UInt64(layout.available))))
+          try demand(
+            .setVringCall(file), with: [half == 0 ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
+          try demand(
+            .setVringKick(file), with: [half == 0 ? guest.receiveKick.descriptor : guest.transmitKick.descriptor])
+        }
+      case .none: break
+      }
+    }
+  }
+
+  /// Both rings of a pair.
+  func enable(_ pair: Int, _ isEnabled: Bool = true) throws {
+    for ring in 2 * pair...2 * pair + 1 {
+      try demand(.setVringEnable(ring: UInt32(ring), isEnabled: isEnabled))
+    }
+  }
+
+  /// All that there is.
+  mutating func start(pairs: Int, _ features: DeviceFeatures = [.version1, .protocolFeatures]) throws {
+    try negotiate(features)
+    try share(pairs: pairs)
+    try setRingsUp()
+    for pair in 0..<pairs { try enable(pair) }
+  }
+
+  /// Frames both ways through every pair, seen on the tap.
+  mutating func exchange(
+    frames: Int, onTap index: Int, at location: SourceLocation = #_sourceLocation
+  ) throws {
+    let kernel = LinuxKernel()
+    let socket = try kernel.packetSocket(interfaceIndex: index, etherType: ProbeFrame.etherType)
+    var reports = (0..<guests.count).map { Verification.PairReport(pair: $0) }
+    ProbeExchange(kernel: kernel, socket: socket.descriptor, frames: frames, patience: 10_000)
+      .run(&guests, &reports) { _ in }
+    for report in reports {
+      #expect(report.passed && report.received == frames, "\(report)", sourceLocation: location)
+    }
+  }
+
+  /// A memfd.
+  static func memory(byteCount: Int) throws -> OwnedDescriptor {
+    let file = OwnedDescriptor(adopting: FileDescriptor(rawValue: unsafe mq_memfd_create("guest")))
+    guard file.rawValue >= 0, ftruncate(file.rawValue, off_t(byteCount)) == 0 else { throw Errno(rawValue: errno) }
+    return file
+  }
+}

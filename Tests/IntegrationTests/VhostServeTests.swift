@@ -1,0 +1,90 @@
+import LinuxIO
+import LinuxIOTesting
+import Orchestrator
+import Testing
+import VhostUser
+
+/// `mqctl serve` on the real driver, with a front end of our own.
+@Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
+struct VhostServeTests {
+  @Test(arguments: [1, 2, 8]) func framesThroughEveryPair(_ pairs: Int) async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(pairs: pairs)
+      var guest = try FrontEnd(connectingTo: served.socket)
+      try guest.start(pairs: pairs)
+      let workers = Worker.all(of: served.pid)
+      #expect(workers.count == pairs && workers.allSatisfy { $0.kind == VhostMachine.nativeKind }, "\(workers)")
+      let device = try ShownDevice.named("tap0")
+      #expect(device.attachedQueues == pairs && device.detachedQueues == 0, "\(device)")
+      try guest.exchange(frames: 16, onTap: served.index)
+      _ = consume guest
+      try served.expectIdle()
+      let outcome = try served.end()
+      #expect(outcome.err.contains("the front end has gone; rings stopped: 0 at "), "\(outcome)")
+    }
+  }
+
+  /// The front end goes in the middle of it, as one does that is killed: the kernel closes its socket.
+  @Test func twentyFrontEndsOneAfterTheOther() async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(pairs: 2)
+      for round in 0..<20 {
+        var guest = try FrontEnd(connectingTo: served.socket)
+        try guest.start(pairs: 2)
+        if round % 4 == 0 { try guest.exchange(frames: 4, onTap: served.index) }
+      }
+      try served.process.waitForErrors("the front end has gone", times: 20)
+      try served.expectIdle()
+      _ = try served.end()
+    }
+  }
+
+  /// Rings are stopped, read and started again; a pair is switched off and on.
+  @Test func aRingGoesOnWhereItStopped() async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(pairs: 2)
+      var guest = try FrontEnd(connectingTo: served.socket)
+      try guest.start(pairs: 2)
+      try guest.exchange(frames: 8, onTap: served.index)
+      try guest.enable(1, false)
+      #expect(try ShownDevice.named("tap0").attachedQueues == 1)
+      try guest.enable(1)
+      #expect(try ShownDevice.named("tap0").attachedQueues == 2)
+      try guest.exchange(frames: 8, onTap: served.index)
+      let stopped = try guest.ask(.getVringBase(ring: 1))
+      #expect(stopped == .vringState(ring: 1, number: 16), "as many as were sent")
+      _ = consume guest
+      try served.expectIdle()
+    }
+  }
+
+  /// SIGTERM while rings run.
+  @Test func endsInOrder() async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(pairs: 1)
+      var guest = try FrontEnd(connectingTo: served.socket)
+      try guest.start(pairs: 1)
+      try guest.exchange(frames: 3, onTap: served.index)
+      let outcome = try served.end()
+      #expect(
+        outcome.err.contains("this program is to end; rings stopped: 0 at ") && outcome.err.contains(", 1 at 3"),
+        "\(outcome)")
+      #expect(try guest.isClosedByPeer())
+      try ShownDevice.idle("tap0")
+    }
+  }
+
+  /// Without any privilege, and once.
+  @Test func asNobodyAndOnce() async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(pairs: 2, "--user", "65534", "--once")
+      try GuestRun.expectNoPrivilege(served.pid)
+      var guest = try FrontEnd(connectingTo: served.socket)
+      try guest.start(pairs: 2)
+      try guest.exchange(frames: 4, onTap: served.index)
+      _ = consume guest
+      let outcome = try served.process.wait()
+      #expect(outcome.code == 0, "\(outcome)")
+    }
+  }
+}
