@@ -53,6 +53,11 @@ public enum ProcessControl {
     try check(mq_close_range(UInt32(first) + UInt32(sources.count), .max))
   }
 
+  /// close_range(2) of this number and all above: what a careless parent has left open is nothing to a service.
+  public static func closeDescriptors(from first: Int) throws(Errno) {
+    try check(mq_close_range(UInt32(first), .max))
+  }
+
   /// setenv(3).
   public static func setEnvironment(_ name: String, to value: String) throws(Errno) {
     try check(unsafe setenv(name, value, 1))

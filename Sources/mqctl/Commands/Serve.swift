@@ -70,9 +70,10 @@ struct Serve: ParsableCommand, ReportingCommand {
     _ = signal(SIGPIPE, SIG_IGN)
     let termination: OwnedDescriptor
     do throws(Errno) {
+      try ProcessControl.closeDescriptors(from: 3 + ServiceManager.inheritedSockets().count)
       termination = try ServiceManager.terminationDescriptor()
     } catch {
-      throw Failure(.other, "signalfd: \(error)")
+      throw Failure(.other, "close_range, signalfd: \(error)")
     }
     try namespace.enter()
     var server = try openServer()
