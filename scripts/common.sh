@@ -21,13 +21,13 @@ die() { say "$@"; exit 1; }
 # usage FILE: print a script's header comment (its --help), from its second line to the first that is no comment.
 usage() { awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$1"; }
 
-# need_swift: end unless there is a Swift of 6.2 or newer.
+# need_swift: end unless there is a Swift of 6.3 or newer.
 need_swift() {
     local version
     command -v swift >/dev/null || die "there is no swift in PATH: install Swift 6.3 or newer (swift.org/install)"
     version=$(swift --version 2>/dev/null | grep -oE 'Swift version [0-9]+\.[0-9]+' | grep -oE '[0-9]+\.[0-9]+')
-    [[ $(printf '%s\n' 6.2 "$version" | sort -V | head -n 1) == 6.2 ]] ||
-        die "needs Swift 6.2 or newer, and this is $version: install a newer one (swift.org/install)"
+    [[ $(printf '%s\n' 6.3 "$version" | sort -V | head -n 1) == 6.3 ]] ||
+        die "needs Swift 6.3 or newer, and this is $version: install a newer one (swift.org/install)"
 }
 
 # missing_packages PKG…: print those that are not installed.
