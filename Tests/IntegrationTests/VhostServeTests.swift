@@ -7,7 +7,7 @@ import VhostUser
 /// `mqctl serve` on the real driver, with a front end of our own.
 @Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
 struct VhostServeTests {
-  @Test(arguments: [1, 2, 8]) func framesThroughEveryPair(_ pairs: Int) async throws {
+  @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
     try await FreshNamespace.run {
       let served = try ServedTap(pairs: pairs)
       var guest = try FrontEnd(connectingTo: served.socket)

@@ -104,7 +104,8 @@ struct FrontEnd: ~Copyable {
     try tellMemory()
   }
 
-  /// SET_MEM_TABLE: each guest's memory, or `growth` times as much of its file.
+  /// SET_MEM_TABLE: each guest's memory, or `growth` times as much of its file; ADD_MEM_REG for those beyond the eight that
+  /// one table has room for.
   func tellMemory(growth: UInt64 = 1) throws {
     var table: [MemoryRegion] = []
     for pair in 0..<guests.count {
@@ -117,7 +118,11 @@ struct FrontEnd: ~Copyable {
       case .none: break
       }
     }
-    try demand(.setMemTable(table), with: (0..<files.count).map { files[$0].descriptor })
+    let room = 8
+    try demand(.setMemTable(Array(table.prefix(room))), with: (0..<min(room, files.count)).map { files[$0].descriptor })
+    for (pair, region) in table.enumerated().dropFirst(room) {
+      try demand(.addMemReg(region), with: [files[pair].descriptor])
+    }
   }
 
   /// Where a front end says that it has a guest's memory: no address of anybody's.
