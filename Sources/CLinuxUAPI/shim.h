@@ -39,8 +39,6 @@ static const unsigned long MQ_TUNSETOWNER = TUNSETOWNER;
 static const unsigned long MQ_TUNSETGROUP = TUNSETGROUP;
 static const unsigned long MQ_TUNGETFEATURES = TUNGETFEATURES;
 static const unsigned long MQ_TUNSETOFFLOAD = TUNSETOFFLOAD;
-static const unsigned long MQ_TUNGETSNDBUF = TUNGETSNDBUF;
-static const unsigned long MQ_TUNSETSNDBUF = TUNSETSNDBUF;
 static const unsigned long MQ_TUNGETVNETHDRSZ = TUNGETVNETHDRSZ;
 static const unsigned long MQ_TUNSETVNETHDRSZ = TUNSETVNETHDRSZ;
 static const unsigned long MQ_TUNSETQUEUE = TUNSETQUEUE;
@@ -55,7 +53,6 @@ static const int MQ_IFF_BACKPRESSURE = 0x0080;
 // vhost: <linux/vhost.h>
 static const unsigned long MQ_VHOST_GET_FEATURES = VHOST_GET_FEATURES;
 static const unsigned long MQ_VHOST_SET_FEATURES = VHOST_SET_FEATURES;
-static const unsigned long MQ_VHOST_GET_BACKEND_FEATURES = VHOST_GET_BACKEND_FEATURES;
 static const unsigned long MQ_VHOST_SET_OWNER = VHOST_SET_OWNER;
 static const unsigned long MQ_VHOST_RESET_OWNER = VHOST_RESET_OWNER;
 static const unsigned long MQ_VHOST_SET_MEM_TABLE = VHOST_SET_MEM_TABLE;
@@ -106,6 +103,26 @@ static inline struct mq_ifreq mq_ifreq_make(const char *_Nonnull name, uint16_t 
 static const int MQ_RLIMIT_NOFILE = RLIMIT_NOFILE;
 static const int MQ_RLIMIT_NPROC = RLIMIT_NPROC;
 
+// close(2) that leaves errno as the call before it did.
+static inline void mq_close_quietly(int fd) {
+  int error = errno;
+  close(fd);
+  errno = error;
+}
+
+// A path as a socket's address.
+static inline int mq_unix_address(const char *_Nonnull path, struct sockaddr_un *_Nonnull address) {
+  size_t length = strlen(path);
+  if (length >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  memcpy(address->sun_path, path, length);
+  return 0;
+}
+
 // fstatfs(2): the file system's magic number and block size.
 static inline int mq_fstatfs(int fd, long *_Nonnull type, long *_Nonnull block) {
   struct statfs status;
@@ -120,19 +137,12 @@ static inline int mq_memfd_create(const char *_Nonnull name) { return (int)sysca
 
 // A listening stream socket at a path, not blocking. The path's folder says who may reach it until its mode is set.
 static inline int mq_unix_listen(const char *_Nonnull path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t length = strlen(path);
-  if (length >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  memcpy(address.sun_path, path, length);
+  struct sockaddr_un address;
+  if (mq_unix_address(path, &address) < 0) return -1;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0) {
-    int error = errno;
-    close(fd);
-    errno = error;
+    mq_close_quietly(fd);
     return -1;
   }
   return fd;
@@ -153,9 +163,7 @@ static inline int mq_dress_socket(const char *_Nonnull path, uid_t owner, gid_t 
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   if (result == 0) result = chown(link, owner, group);
   if (result == 0) result = chmod(link, mode);
-  int error = errno;
-  close(fd);
-  errno = error;
+  mq_close_quietly(fd);
   return result;
 }
 
@@ -196,27 +204,18 @@ static inline int mq_unix_datagram(const char *_Nonnull path, const char *_Nonnu
   if (fd < 0) return -1;
   socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
   long sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
-  int error = errno;
-  close(fd);
-  errno = error;
+  mq_close_quietly(fd);
   return sent < 0 ? -1 : 0;
 }
 
 // A stream socket connected to a path.
 static inline int mq_unix_connect(const char *_Nonnull path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t length = strlen(path);
-  if (length >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  memcpy(address.sun_path, path, length);
+  struct sockaddr_un address;
+  if (mq_unix_address(path, &address) < 0) return -1;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-    int error = errno;
-    close(fd);
-    errno = error;
+    mq_close_quietly(fd);
     return -1;
   }
   return fd;
@@ -288,9 +287,7 @@ static inline int mq_packet_socket(int ifindex, unsigned short protocol) {
   address.sll_protocol = htons(protocol);
   address.sll_ifindex = ifindex;
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-    int error = errno;
-    close(fd);
-    errno = error;
+    mq_close_quietly(fd);
     return -1;
   }
   return fd;

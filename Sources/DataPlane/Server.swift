@@ -43,9 +43,6 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
   /// How many pairs.
   public var pairCount: Int { offer.queuePairs }
 
-  /// The names of the features that a front end is offered.
-  public var offeredFeatures: [String] { offer.deviceFeatures.names }
-
   /// Serves front ends until the process is to end.
   ///
   /// - Parameters:

@@ -82,11 +82,6 @@ public struct TapQueue<Kernel: KernelInterface>: ~Copyable, Sendable {
     return known
   }
 
-  /// TUNSETSNDBUF: how many bytes this device lets senders have in flight; the largest number lets vhost batch.
-  public func setSendBuffer(_ byteCount: Int) throws(TapError) {
-    try call("TUNSETSNDBUF", MQ_TUNSETSNDBUF, CInt(clamping: byteCount))
-  }
-
   /// TUNSETOFFLOAD: TUN_F_* bits that the reader takes; for the whole device. EINVAL for one the kernel lacks.
   public func setOffload(_ bits: UInt32) throws(TapError) {
     try call("TUNSETOFFLOAD", MQ_TUNSETOFFLOAD, value: UInt(bits))
@@ -97,17 +92,6 @@ public struct TapQueue<Kernel: KernelInterface>: ~Copyable, Sendable {
   public func setAttached(_ attached: Bool) throws(TapError) {
     let flag = UInt16(attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE)
     try call("TUNSETQUEUE", MQ_TUNSETQUEUE, unsafe mq_ifreq_make("", flag))
-  }
-
-  /// TUNGETIFF: the flags as they are now.
-  public func currentFlags() throws(TapError) -> TapFlags {
-    var request = unsafe mq_ifreq_make("", 0)
-    do {
-      try kernel.ioctl(fileDescriptor, IoctlRequest("TUNGETIFF", MQ_TUNGETIFF), updating: &request)
-    } catch {
-      throw failure("TUNGETIFF", error)
-    }
-    return TapFlags(rawValue: request.flags)
   }
 
   private func failure(_ name: String, _ errno: Errno) -> TapError {

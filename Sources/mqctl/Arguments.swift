@@ -91,7 +91,7 @@ struct DeviceOptions: ParsableArguments {
 
   @Option(
     help: """
-      noqueue (the default) saves 1.5 ms and some 6 MB of kernel memory a tap: a queueing discipline would keep a ring \
+      noqueue (the default) saves over 1 ms and some 6 MB of kernel memory a tap: a queueing discipline would keep a ring \
       for each of 256 transmit queues, which tun never lets fill.
       """, transform: oneOf)
   var qdisc: DeviceSpec.Qdisc?
