@@ -68,7 +68,7 @@ final class GuestRun {
   ) throws {
     try process.waitForOutput("MQGUEST hold", seconds: seconds)
     try body(process)
-    try process.write("go on\n")
+    try process.write("end\n")
     let outcome = try process.wait(seconds: seconds)
     #expect(outcome.code == 0, "\(outcome)")
     let lines = Self.lines(outcome.out)
