@@ -36,8 +36,6 @@ static void run_stream(int worker, uint32_t direction, uint16_t port, uint64_t r
             trouble = "it ended by itself";
     } else if (fd >= 0) {
         trouble = stream_send(fd, &s, STREAM_ENDLESS, rate, &shared->stop, &shared->sent);
-        if (!trouble)
-            trouble = stream_await_close(fd);
     }
     if (trouble)
         snprintf(shared->trouble[worker], sizeof shared->trouble[worker], "%s: %s",

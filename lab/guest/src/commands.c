@@ -76,8 +76,6 @@ static void transfer(uint32_t direction)
         trouble = stream_receive(fd, &s, NULL, NULL);
     } else if (fd >= 0) {
         trouble = stream_send(fd, &s, bytes, 0, NULL, NULL);
-        if (!trouble)
-            trouble = stream_await_close(fd);
     }
     if (fd >= 0)
         close(fd);

@@ -127,4 +127,3 @@ size_t slurp(const char *path, char *buffer, size_t size)
     buffer[length] = '\0';
     return length;
 }
-

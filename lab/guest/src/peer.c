@@ -33,8 +33,6 @@ static void serve(int fd)
     if (wanted.direction == PEER_SENDS) {
         word = "sent";
         trouble = stream_send(fd, &s, wanted.bytes, wanted.rate, NULL, NULL);
-        if (!trouble)
-            trouble = stream_await_close(fd);
     } else {
         trouble = stream_receive(fd, &s, NULL, NULL);
     }

@@ -119,6 +119,15 @@ static const char *failure(const char *otherwise)
     return errno == EAGAIN ? "nothing moved for a minute" : errno == ECONNRESET ? "connection reset" : otherwise;
 }
 
+static const char *await_close(int fd)
+{
+    char byte;
+    ssize_t n;
+    while ((n = recv(fd, &byte, 1, 0)) < 0 && errno == EINTR)
+        ;
+    return n == 0 ? NULL : n > 0 ? "the peer sent something" : failure("recv failed");
+}
+
 const char *stream_send(int fd, struct stream *s, uint64_t bytes, uint64_t rate, const volatile bool *stop,
                         volatile struct stream *progress)
 {
@@ -150,7 +159,7 @@ const char *stream_send(int fd, struct stream *s, uint64_t bytes, uint64_t rate,
     }
     if (shutdown(fd, SHUT_WR) < 0)
         return failure("shutdown failed");
-    return NULL;
+    return await_close(fd);
 }
 
 const char *stream_receive(int fd, struct stream *s, const volatile bool *stop, volatile struct stream *progress)
@@ -181,13 +190,4 @@ const char *stream_receive(int fd, struct stream *s, const volatile bool *stop, 
             *progress = *s;
         last = now_ms();
     }
-}
-
-const char *stream_await_close(int fd)
-{
-    char byte;
-    ssize_t n;
-    while ((n = recv(fd, &byte, 1, 0)) < 0 && errno == EINTR)
-        ;
-    return n == 0 ? NULL : n > 0 ? "the peer sent something" : failure("recv failed");
 }

@@ -37,15 +37,13 @@ void stream_take(struct stream *s, const uint8_t *from, size_t n);
 uint64_t stream_hash(const struct stream *s);
 
 /* Sends s->bytes up to `bytes`, at most `rate` bytes a second (0: as fast as it goes), until *stop (may be NULL) or, where
- * it is endless, until the other side has closed. NULL, or what went wrong. `progress` (may be NULL) follows it. */
+ * it is endless, until the other side has closed. Then waits until the other side has closed, which it does when it has
+ * read everything. NULL, or what went wrong. `progress` (may be NULL) follows it. */
 const char *stream_send(int fd, struct stream *s, uint64_t bytes, uint64_t rate, const volatile bool *stop,
                         volatile struct stream *progress);
 
 /* Receives until the other side closes. When *stop (may be NULL) becomes true, this side is closed. */
 const char *stream_receive(int fd, struct stream *s, const volatile bool *stop, volatile struct stream *progress);
-
-/* Waits until the other side has closed, which it does when it has read everything. */
-const char *stream_await_close(int fd);
 
 /* A wait of STREAM_WAIT_S at most for anything on this socket. */
 void stream_limit(int fd);
