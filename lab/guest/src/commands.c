@@ -56,6 +56,16 @@ static void do_offloads(void)
         note("offloads on or off");
 }
 
+/* A device is to come while the machine runs. */
+static void do_plug(void)
+{
+    if (queues > 0)
+        note("there is a device");
+    else
+        start_device();
+}
+
+
 /* send, receive BYTES PORT [PAIR]: with PAIR from that pair's CPU, which also brings the answers to it. */
 static void transfer(uint32_t direction)
 {
@@ -116,6 +126,7 @@ static void do_stream(void)
 static const struct { const char *name; void (*run)(void); } commands[] = {
     { "ping", do_ping }, { "channels", do_channels }, { "offloads", do_offloads },
     { "receive", do_receive }, { "send", do_send }, { "stream", do_stream },
+    { "plug", do_plug }, { "unplug", close_device },
 };
 
 /* One command, and its answer. False when it was `end`. */
@@ -131,7 +142,9 @@ static bool obey(char *line)
     bool reboots = !strcmp(name, "reboot");
     while (i < COUNT && strcmp(name, commands[i].name))
         i++;
-    if (i < COUNT)
+    if (i < COUNT && queues == 0 && commands[i].run != do_plug)
+        note("there is no device");
+    else if (i < COUNT)
         commands[i].run();
     else if (!reboots)
         note("unknown command");
@@ -171,5 +184,6 @@ void hold(void)
     if (background_runs())
         background_stop();
     report("released by=%s", by);
-    report_counters("after");
+    if (queues > 0)
+        report_counters("after");
 }

@@ -77,7 +77,8 @@ void open_device(void)
     for (long end = now_ms() + DEVICE_WAIT_MS; !find_device(); usleep(20000))
         if (now_ms() > end)
             give_up(want.mac[0] ? "no network device with MAC %s" : "no network device%s", want.mac);
-    control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (control <= 0)
+        control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (control < 0)
         give_up("socket: %s", strerror(errno));
     char mac[32], mtu[16];
@@ -88,6 +89,16 @@ void open_device(void)
     report("ready kernel=%s mac=%s device=%s virtio=%s mtu=%s cpus=%ld features=0x%llx uptime_ms=%ld",
            uts.release, mac, device, virtio, mtu, sysconf(_SC_NPROCESSORS_ONLN),
            (unsigned long long)features(), now_ms());
+}
+
+void close_device(void)
+{
+    for (long end = now_ms() + DEVICE_WAIT_MS; if_nametoindex(device); usleep(20000))
+        if (now_ms() > end) {
+            note("%s is still there", device);
+            return;
+        }
+    queues = 0;
 }
 
 static struct ifreq request(void)

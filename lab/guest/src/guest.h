@@ -14,6 +14,7 @@ struct parameters {
     bool has_address, has_peer;
     char mac[18];
     int pings, channels, hold, timeout, reach;
+    bool plug;                              /* the device comes later, by the command of that name */
 };
 extern struct parameters want;
 
@@ -43,6 +44,7 @@ extern char virtio[32];                     /* virtio0 */
 extern int queues;                          /* how many pairs are on */
 
 void open_device(void);
+void close_device(void);                    /* waits until it has gone */
 void bring_up(void);
 int ethtool(void *command);
 void attribute(const char *interface, const char *name, char *value, size_t size);
@@ -77,5 +79,7 @@ bool background_runs(void);
 void background_show(char *text, size_t size);
 
 /* ---- commands.c ---- */
+
+void start_device(void);                    /* finds it, brings it up, pings and reports (init.c) */
 
 void hold(void);

@@ -62,6 +62,8 @@ static void set_parameter(const char *name, char *value)
         want.hold = number(name, value, 0, 86400);
     } else if (!strcmp(name, "timeout")) {
         want.timeout = number(name, value, 1, 86400);
+    } else if (!strcmp(name, "plug")) {
+        want.plug = number(name, value, 0, 1);
     } else if (!strcmp(name, "reach")) {
         want.reach = number(name, value, 1, 3600);
     } else {
@@ -107,15 +109,8 @@ static void load_modules(void)
     }
 }
 
-int main(void)
+void start_device(void)
 {
-    signal(SIGALRM, on_alarm);
-    prepare_console();
-    mount_one("proc", "/proc");
-    mount_one("sysfs", "/sys");
-    read_command_line();
-    alarm((unsigned)(want.timeout + want.hold));
-    load_modules();
     open_device();
     set_channels(want.channels);
     bring_up();
@@ -125,6 +120,19 @@ int main(void)
     }
     report_counters("stats");
     report_interrupts();
+}
+
+int main(void)
+{
+    signal(SIGALRM, on_alarm);
+    prepare_console();
+    mount_one("proc", "/proc");
+    mount_one("sysfs", "/sys");
+    read_command_line();
+    alarm((unsigned)(want.timeout + want.hold));
+    load_modules();
+    if (!want.plug)
+        start_device();
     if (want.hold)
         hold();
     finish();
