@@ -1,331 +1,127 @@
-internal import BasicContainers
-internal import LinuxIO
-internal import Orchestrator
-internal import SystemPackage
+public import LinuxIO
+public import Orchestrator
+public import SystemPackage
 internal import TapMQ
-internal import VhostKernel
-internal import VhostUser
+public import VhostKernel
 
-/// In-kernel vhost-net under the control of somebody else's device model: what a vhost-user front end says of rings and
-/// memory is told to the vhost device of each pair, and no packet passes through here.
-///
-/// Ring 2i, 2i + 1 of the device is ring 0, 1 of pair i. Which rings are to run, and where they are, the session knows;
-/// the plane makes it so after every action (``carryOut(_:_:for:)``). A pair's tap queue is attached (TUNSETQUEUE)
-/// while one of its rings runs, since tun steers flows to every attached queue.
-///
-/// A ring that is enabled no more is stopped where it is, so that it can go on from there: its TX frames wait instead of
-/// being thrown away.
-///
-/// **Memory that a vhost device knows of stays mapped.** What replaces it is told to every device first; where that
-/// fails half-way, the plane is ``isBroken``, and `end()` gives the devices back before anything is unmapped. Otherwise a
-/// guest would have whatever this process maps next at that address.
-internal struct KernelPlane<Kernel: KernelInterface>: ~Copyable {
-  /// What vhost was told of a ring that runs.
-  private struct Told: Equatable {
-    var addresses: VringAddresses
-    /// Where writes to its used part are logged.
-    var log: UInt64?
+/// In-kernel vhost-net: every step is the ioctl of that name on the pair's own vhost device, and no frame passes through
+/// this process.
+public struct KernelPlane<Kernel: KernelInterface>: Plane, ~Copyable {
+  /// The pairs that it serves must have vhost devices.
+  public init() {}
+
+  /// Nothing: the kernel makes its workers by itself.
+  public func start(_ set: borrowing PairSet<Kernel>) {}
+
+  /// VHOST_GET_FEATURES.
+  public func features(of pair: borrowing QueuePair<Kernel>) throws(PlaneError) -> VhostFeatures {
+    var features = VhostFeatures()
+    try call(pair) { vhost throws(VhostError) in features = try vhost.features() }
+    return features
   }
 
-  private let kernel: Kernel
-  private var memory = MappedMemory()
-  private var retired = UniqueArray<MappedMemory>()
-  private var logs = UniqueArray<SharedMapping>()
-  private var running: [Told?]
-  private let set: PairSet<Kernel>
-  private var isAttached: [Bool]
-  private var isOwned: [Bool]
-  /// What every device offers.
-  internal private(set) var offered = VhostFeatures()
-  /// Whether devices have been left with half of a change: nothing but `end()` helps.
-  internal private(set) var isBroken = false
-
-  /// Takes the pairs over and detaches their queues: none carries anything yet.
-  internal init(_ set: consuming PairSet<Kernel>, kernel: Kernel) throws(PlaneError) {
-    self.kernel = kernel
-    running = Array(repeating: nil, count: 2 * set.count)
-    isAttached = Array(repeating: true, count: set.count)
-    isOwned = Array(repeating: false, count: set.count)
-    self.set = set
-    // Nothing may fail before all of this value is there.
-    var offered = VhostFeatures()
-    try vhost(0) { vhost throws(VhostError) in offered = try vhost.features() }
-    self.offered = offered
-    for pair in 0..<self.set.count { try setAttached(pair, false) }
+  /// VHOST_SET_OWNER.
+  public func setOwner(of pair: borrowing QueuePair<Kernel>) throws(PlaneError) {
+    try call(pair) { vhost throws(VhostError) in try vhost.setOwner() }
   }
 
-  /// A front end has come: VHOST_SET_OWNER on every device.
-  internal mutating func begin() throws(PlaneError) {
-    for pair in 0..<set.count {
-      try vhost(pair) { vhost throws(VhostError) in try vhost.setOwner() }
-      isOwned[pair] = true
-    }
+  /// VHOST_RESET_OWNER.
+  public func resetOwner(of pair: borrowing QueuePair<Kernel>) throws(PlaneError) {
+    try call(pair) { vhost throws(VhostError) in try vhost.resetOwner() }
   }
 
-  /// Where a ring stopped.
-  internal struct Stop: Sendable, Equatable {
-    let ring: Int
-    let base: UInt16
-  }
-
-  /// The front end has gone: everything stops, VHOST_RESET_OWNER gives the devices back, and its memory is unmapped.
-  /// Whatever fails here, the rest is done; a device that cannot be given back keeps the memory mapped, and its pair
-  /// from the next front end. Returns where the rings that ran have stopped.
-  internal mutating func end() throws(PlaneError) -> [Stop] {
-    var stops: [Stop] = []
-    for ring in running.indices where running[ring] != nil {
-      try? vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: nil) }
-      if let base = try? base(of: ring) { stops.append(Stop(ring: ring, base: base)) }
-      running[ring] = nil
-    }
-    var failure: PlaneError?
-    for pair in 0..<set.count {
-      do throws(PlaneError) {
-        if isOwned[pair] { try vhost(pair) { vhost throws(VhostError) in try vhost.resetOwner() } }
-        isOwned[pair] = false
-        try setAttached(pair, false)
-      } catch {
-        failure = failure ?? error
-      }
-    }
-    if isOwned.contains(true) {
-      var kept = MappedMemory()
-      swap(&memory, &kept)
-      retired.append(kept)
-    } else {
-      memory = MappedMemory()
-      retired.removeAll()
-      logs.removeAll()
-      isBroken = false
-    }
-    if let failure { throw failure }
-    return stops
-  }
-
-  // MARK: What a front end asks for
-
-  /// Carries out what the session has made of a message, then lets run what is to run now.
-  ///
-  /// - Parameters:
-  ///   - files: the message's descriptors.
-  ///   - session: as it is after the message.
-  internal mutating func carryOut(
-    _ action: Action, _ files: borrowing UniqueArray<OwnedDescriptor>, for session: Session
+  /// VHOST_SET_FEATURES.
+  public func setFeatures(
+    _ features: VhostFeatures, of pair: borrowing QueuePair<Kernel>
   ) throws(PlaneError) {
-    try halt(for: session)
-    switch action {
-    case .none, .reply, .stop, .enable, .disableRings, .setMTU: break
-    case .setFeatures(let features): try setFeatures(features, isLogging: session.isLogging)
-    case .setMemoryTable(let regions):
-      try tellMemory(retiring: try memory.replace(by: regions, files: files, kernel: kernel), for: session)
-    case .addRegion(let region):
-      try memory.add(region, file: files[0].descriptor, kernel: kernel)
-      try tellMemory(retiring: MappedMemory(), for: session)
-    case .removeRegion(_, let index): try tellMemory(retiring: memory.remove(at: index), for: session)
-    case .setRing(let ring, let setting): try setRing(ring, setting, files)
-    case .setLog(let area): try setLog(area, files[0].descriptor, for: session)
-    case .sendRARP(let address): try announce(address)
-    case .reset: try reset()
-    case .setLogEvent: throw PlaneError("SET_LOG_FD", "this back end does not say when the log has changed")
-    case .setBackEndChannel: throw PlaneError("SET_BACKEND_REQ_FD", "this back end has nothing to ask")
-    }
-    try run(for: session)
+    // Bit 27 is VIRTIO_F_ANY_LAYOUT to a guest and VHOST_NET_F_VIRTIO_NET_HDR to vhost.
+    try call(pair) { vhost throws(VhostError) in try vhost.setFeatures(features.subtracting(.vhostNetHeader)) }
   }
 
-  /// Makes rings run and halt as in an earlier state of the session, after an action that failed.
-  internal mutating func restore(_ session: Session) throws(PlaneError) {
-    guard !isBroken else { throw PlaneError("vhost", "some devices have taken a change and some have not") }
-    try halt(for: session)
-    try run(for: session)
+  /// VHOST_SET_MEM_TABLE.
+  public func setMemoryTable(
+    _ table: MemoryTable, of pair: borrowing QueuePair<Kernel>
+  ) throws(PlaneError) {
+    try call(pair) { vhost throws(VhostError) in try vhost.setMemoryTable(table) }
   }
 
-  /// GET_VRING_BASE: where a ring that does not run would go on.
-  internal func base(of ring: Int) throws(PlaneError) -> UInt16 {
+  /// VHOST_SET_LOG_BASE.
+  public func setLog(
+    _ log: borrowing SharedMapping, of pair: borrowing QueuePair<Kernel>
+  ) throws(PlaneError) {
+    let address = log.address
+    try call(pair) { vhost throws(VhostError) in try vhost.setLogBase(address) }
+  }
+
+  /// VHOST_SET_VRING_NUM.
+  public func setNumber(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, to size: Int
+  ) throws(PlaneError) {
+    try call(pair) { vhost throws(VhostError) in try vhost.setVringNumber(ring, to: size) }
+  }
+
+  /// VHOST_SET_VRING_BASE.
+  public func setBase(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, to index: UInt16
+  ) throws(PlaneError) {
+    try call(pair) { vhost throws(VhostError) in try vhost.setVringBase(ring, to: index) }
+  }
+
+  /// VHOST_GET_VRING_BASE.
+  public func base(_ ring: VhostRing, of pair: borrowing QueuePair<Kernel>) throws(PlaneError) -> UInt16 {
     var base: UInt16 = 0
-    try vhost(ring) { vhost, half throws(VhostError) in base = try vhost.vringBase(of: half) }
+    try call(pair) { vhost throws(VhostError) in base = try vhost.vringBase(of: ring) }
     return base
   }
 
-  // MARK: How it is done
-
-  /// SET_FEATURES, split: vhost takes what it offers of them, the tap the header's size and the offloads.
-  private func setFeatures(_ wanted: DeviceFeatures, isLogging: Bool) throws(PlaneError) {
-    // Bit 27 is VIRTIO_F_ANY_LAYOUT to a guest and VHOST_NET_F_VIRTIO_NET_HDR to vhost.
-    let forVhost = VhostFeatures(rawValue: wanted.rawValue).intersection(offered).subtracting(.vhostNetHeader)
-    let features = isLogging ? forVhost : forVhost.subtracting(.logAll)
-    for pair in 0..<set.count {
-      try vhost(pair) { vhost throws(VhostError) in try vhost.setFeatures(features) }
-    }
-    do throws(TapError) {
-      try set.pairs[0].tap.setVnetHeaderSize(Self.headerSize(wanted))
-      try set.pairs[0].tap.setOffload(FeatureSplit.offload(ofGuest: wanted.rawValue))
-    } catch {
-      throw PlaneError(error)
-    }
-  }
-
-  private static func headerSize(_ features: DeviceFeatures) -> VnetHeaderSize {
-    features.isDisjoint(with: [.mergeableReceiveBuffers, .version1]) ? .legacy : .mergeable
-  }
-
-  /// VHOST_SET_MEM_TABLE with what is mapped now. Rings that run are told their new addresses at once and never stop: a
-  /// worker takes either under the ring's lock, and what it finds at the old ones is mapped until all is told.
-  private mutating func tellMemory(
-    retiring old: consuming MappedMemory, for session: Session
+  /// VHOST_SET_VRING_ADDR.
+  public func setAddresses(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, to addresses: VringAddresses, log: UInt64?
   ) throws(PlaneError) {
-    retired.append(old)
-    isBroken = true
-    let table = memory.table
-    for pair in 0..<set.count {
-      try vhost(pair) { vhost throws(VhostError) in try vhost.setMemoryTable(table) }
-    }
-    try tellRunning(session)
-    isBroken = false
-    retired.removeAll()
+    try call(pair) { vhost throws(VhostError) in try vhost.setVringAddresses(ring, addresses, log: log) }
   }
 
-  /// SET_LOG_BASE: the dirty log, mapped here and handed to every vhost device.
-  private mutating func setLog(_ area: LogArea, _ file: FileDescriptor, for session: Session) throws(PlaneError) {
-    let mapping = try MappedMemory.map(
-      "dirty log", file, offset: area.fileOffset, byteCount: area.byteCount, kernel: kernel)
-    let address = mapping.address
-    logs.append(mapping)
-    isBroken = true
-    for pair in 0..<set.count {
-      try vhost(pair) { vhost throws(VhostError) in try vhost.setLogBase(address) }
-    }
-    if let features = session.features { try setFeatures(features, isLogging: session.isLogging) }
-    try tellRunning(session)
-    isBroken = false
-    while logs.count > 1 { _ = logs.remove(at: 0) }
-  }
-
-  private mutating func setRing(
-    _ ring: Int, _ setting: RingSetting, _ files: borrowing UniqueArray<OwnedDescriptor>
+  /// VHOST_SET_VRING_KICK.
+  public func setKick(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, to event: FileDescriptor
   ) throws(PlaneError) {
-    switch setting {
-    case .addresses: break  // The session has them, and a ring is told before it starts.
-    case .size(let size): try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringNumber(half, to: size) }
-    case .base(let base): try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringBase(half, to: base) }
-    case .kick(let index):
-      guard let index else { throw PlaneError("SET_VRING_KICK", "without an eventfd: vhost-net does not poll rings") }
-      let event = files[index].descriptor
-      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringKick(half, event) }
-    case .call(let index):
-      let event = index.map { files[$0].descriptor }
-      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringCall(half, event) }
-    case .error(let index):
-      let event = index.map { files[$0].descriptor }
-      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setVringErr(half, event) }
-    }
+    try call(pair) { vhost throws(VhostError) in try vhost.setVringKick(ring, event) }
   }
 
-  /// RESET_DEVICE: every ring has stopped already.
-  private func reset() throws(PlaneError) {
-    for ring in running.indices {
-      try vhost(ring) { vhost, half throws(VhostError) in
-        try vhost.setVringBase(half, to: 0)
-        try vhost.setVringCall(half, nil)
-        try vhost.setVringErr(half, nil)
-      }
-    }
-    try setFeatures([], isLogging: false)
-  }
-
-  /// SEND_RARP: a request for the guest's own address from its own address, as if the guest had sent it (RFC 903), so
-  /// that the network learns where it is now. Through a queue that is attached; without one the guest is not running.
-  private func announce(_ mac: [UInt8]) throws(PlaneError) {
-    guard let pair = isAttached.firstIndex(of: true) else { return }
-    let size: VnetHeaderSize
-    do throws(TapError) {
-      size = try set.pairs[pair].tap.vnetHeaderSize()
-    } catch {
-      throw PlaneError(error)
-    }
-    var frame = [UInt8](repeating: 0, count: size.rawValue) + [UInt8](repeating: 0xFF, count: 6) + mac
-    frame += [0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3] + mac + [0, 0, 0, 0] + mac + [0, 0, 0, 0]
-    frame += [UInt8](repeating: 0, count: size.rawValue + 60 - frame.count)
-    do throws(Errno) {
-      try kernel.write(frame, to: set.pairs[pair].tap.fileDescriptor)
-    } catch {
-      throw PlaneError("SEND_RARP: write to the tap", error)
-    }
-  }
-
-  // MARK: Rings
-
-  /// Stops what is not to run, and detaches pairs of which nothing is to run. vhost remembers where a ring stopped.
-  private mutating func halt(for session: Session) throws(PlaneError) {
-    for ring in running.indices where running[ring] != nil && !session.rings[ring].isRunning {
-      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: nil) }
-      running[ring] = nil
-    }
-    for pair in isAttached.indices where running[2 * pair] == nil && running[2 * pair + 1] == nil {
-      if !session.rings[2 * pair].isRunning, !session.rings[2 * pair + 1].isRunning { try setAttached(pair, false) }
-    }
-  }
-
-  /// Starts what is to run, and tells rings that run already where they are now.
-  private mutating func run(for session: Session) throws(PlaneError) {
-    try tellRunning(session)
-    for ring in running.indices where running[ring] == nil && session.rings[ring].isRunning {
-      guard let told = told(ring, session) else { continue }
-      try tell(ring, told)
-      try setAttached(ring / 2, true)
-      let queue = set.pairs[ring / 2].tap.fileDescriptor
-      try vhost(ring) { vhost, half throws(VhostError) in try vhost.setBackend(half, to: queue) }
-      running[ring] = told
-    }
-  }
-
-  private mutating func tellRunning(_ session: Session) throws(PlaneError) {
-    for ring in running.indices where running[ring] != nil {
-      guard let told = told(ring, session), running[ring] != told else { continue }
-      try tell(ring, told)
-      running[ring] = told
-    }
-  }
-
-  private func told(_ ring: Int, _ session: Session) -> Told? {
-    guard let places = session.places(ofRing: ring) else { return nil }
-    return Told(addresses: memory.addresses(of: places), log: session.isLogging ? places.usedLog : nil)
-  }
-
-  private func tell(_ ring: Int, _ told: Told) throws(PlaneError) {
-    try vhost(ring) { vhost, half throws(VhostError) in
-      try vhost.setVringAddresses(half, told.addresses, log: told.log)
-    }
-  }
-
-  private mutating func setAttached(_ pair: Int, _ wanted: Bool) throws(PlaneError) {
-    guard isAttached[pair] != wanted else { return }
-    do throws(TapError) {
-      try set.pairs[pair].tap.setAttached(wanted)
-    } catch {
-      throw PlaneError(error)
-    }
-    isAttached[pair] = wanted
-  }
-
-  private func vhost(
-    _ pair: Int, _ body: (borrowing VhostNet<Kernel>) throws(VhostError) -> Void
+  /// VHOST_SET_VRING_CALL.
+  public func setCall(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, to event: FileDescriptor?
   ) throws(PlaneError) {
-    switch set.pairs[pair].vhost {
+    try call(pair) { vhost throws(VhostError) in try vhost.setVringCall(ring, event) }
+  }
+
+  /// VHOST_SET_VRING_ERR.
+  public func setError(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, to event: FileDescriptor?
+  ) throws(PlaneError) {
+    try call(pair) { vhost throws(VhostError) in try vhost.setVringErr(ring, event) }
+  }
+
+  /// VHOST_NET_SET_BACKEND.
+  public func setRunning(
+    _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, _ isRunning: Bool
+  ) throws(PlaneError) {
+    let queue = isRunning ? pair.tap.fileDescriptor : nil
+    try call(pair) { vhost throws(VhostError) in try vhost.setBackend(ring, to: queue) }
+  }
+
+  private func call(
+    _ pair: borrowing QueuePair<Kernel>, _ body: (borrowing VhostNet<Kernel>) throws(VhostError) -> Void
+  ) throws(PlaneError) {
+    switch pair.vhost {
     case .some(let vhost):
       do throws(VhostError) {
         try body(vhost)
       } catch {
-        throw PlaneError(error, pair: pair)
+        throw PlaneError(error, pair: pair.index)
       }
     case .none:
-      throw PlaneError("pair \(pair)", "it has no vhost device")
+      throw PlaneError("pair \(pair.index)", "it has no vhost device")
     }
-  }
-
-  private func vhost(
-    _ ring: Int, _ body: (borrowing VhostNet<Kernel>, VhostRing) throws(VhostError) -> Void
-  ) throws(PlaneError) {
-    let half: VhostRing = ring % 2 == 0 ? .receive : .transmit
-    try vhost(ring / 2) { vhost throws(VhostError) in try body(vhost, half) }
   }
 }

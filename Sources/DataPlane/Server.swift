@@ -1,35 +1,35 @@
 internal import BasicContainers
-public import LinuxIO
+internal import LinuxIO
 public import Orchestrator
 public import SystemPackage
 public import TapMQ
 internal import VhostKernel
 internal import VhostUser
 
-/// A vhost-user back end whose data plane is the kernel's vhost-net: one front end at a time, one thread, and no frame
-/// passes through this process.
+/// A vhost-user back end on a plane that moves the frames: one front end at a time, and one thread that does nothing
+/// while they move.
 ///
-/// When a front end goes, in whatever way, its rings stop, its memory is unmapped and the vhost devices are given back
-/// by VHOST_RESET_OWNER; then the next one is served. Nothing here needs a privilege once the pairs are open.
-public struct Server<Kernel: KernelInterface>: ~Copyable {
+/// When a front end goes, in whatever way, its rings stop, its memory is unmapped and the plane forgets it (the kernel's
+/// by VHOST_RESET_OWNER); then the next one is served. Nothing here needs a privilege once the pairs are open.
+public struct Server<Moving: Plane & ~Copyable>: ~Copyable {
   /// How many refusals a connection survives: each is a line in the log.
   private static var refusalLimit: Int { 100 }
 
-  private let kernel: Kernel
+  private let kernel: Moving.Kernel
   private let offer: Offer
-  private var plane: KernelPlane<Kernel>
+  private var device: BackEnd<Moving>
 
-  /// Takes the pairs over; each must have a vhost device, and there may be 128.
+  /// Takes the pairs over, of which there may be 128.
   ///
   /// - Parameter offloads: what this kernel's tap can do.
   public init(
-    _ set: consuming PairSet<Kernel>, offloads: [TapOffload], kernel: Kernel
+    _ set: consuming PairSet<Moving.Kernel>, on plane: consuming Moving, offloads: [TapOffload], kernel: Moving.Kernel
   ) throws(PlaneError) {
     let pairs = set.count
     let mtu = UInt16(clamping: set.device.link.mtu)
     let mac = set.device.link.mac?.guestSide.bytes ?? []
-    let plane = try KernelPlane(set, kernel: kernel)
-    let features = FeatureSplit.offered(vhost: plane.offered, tap: offloads, pairs: pairs)
+    let device = try BackEnd(set, on: plane, kernel: kernel)
+    let features = FeatureSplit.offered(vhost: device.offered, tap: offloads, pairs: pairs)
     let protocolFeatures: ProtocolFeatures = [
       .multiQueue, .logSharedMemory, .rarp, .replyAck, .mtu, .resetDevice, .configureMemorySlots, .status,
     ]
@@ -37,11 +37,15 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
       deviceFeatures: features, protocolFeatures: protocolFeatures, queuePairs: pairs, mtu: mtu,
       config: NetConfig(mac: mac, queuePairs: pairs, mtu: mtu))
     self.kernel = kernel
-    self.plane = plane
+    self.device = device
   }
 
   /// How many pairs.
   public var pairCount: Int { offer.queuePairs }
+
+  /// Once, before ``run(on:until:once:report:)``, as the user that this process is to be: a plane that has threads makes
+  /// them now, so that they are as unprivileged as all that follows.
+  public mutating func start() throws(PlaneError) { try device.start() }
 
   /// Serves front ends until the process is to end.
   ///
@@ -79,12 +83,12 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
 
   /// One front end, from its first message to its last. The socket is closed when all has stopped.
   private mutating func serve(
-    _ connection: consuming Connection<Kernel>, _ report: (ServerEvent) -> Void
-  ) -> Connection<Kernel>.Ending {
+    _ connection: consuming Connection<Moving.Kernel>, _ report: (ServerEvent) -> Void
+  ) -> Connection<Moving.Kernel>.Ending {
     report(.connected)
-    let ending: Connection<Kernel>.Ending
+    let ending: Connection<Moving.Kernel>.Ending
     do throws(PlaneError) {
-      try plane.begin()
+      try device.begin()
       ending = converse(connection, report)
     } catch {
       ending = .failure("it cannot be served: \(error)")
@@ -96,22 +100,22 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
       case .failure(let text): text
       }
     do throws(PlaneError) {
-      let stops = try plane.end().map { ServerEvent.RingStop(ring: $0.ring, index: $0.base) }
+      let stops = try device.end().map { ServerEvent.RingStop(ring: $0.ring, index: $0.base) }
       report(.ended(reason: reason, stops: stops))
     } catch {
       report(.ended(reason: reason, stops: []))
-      report(.trouble("giving the vhost devices back: \(error)"))
+      report(.trouble("giving the pairs back: \(error)"))
     }
     return ending
   }
 
   private mutating func converse(
-    _ connection: borrowing Connection<Kernel>, _ report: (ServerEvent) -> Void
-  ) -> Connection<Kernel>.Ending {
+    _ connection: borrowing Connection<Moving.Kernel>, _ report: (ServerEvent) -> Void
+  ) -> Connection<Moving.Kernel>.Ending {
     var session = Session(offer: offer)
     var refusals = 0
     while true {
-      do throws(Connection<Kernel>.Ending) {
+      do throws(Connection<Moving.Kernel>.Ending) {
         let message = try connection.next()
         guard let refusal = try handle(message, &session, connection) else { continue }
         report(refusal)
@@ -125,9 +129,9 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
 
   /// Carries one message out and answers it. Returns its refusal, if the connection goes on all the same.
   private mutating func handle(
-    _ message: borrowing Connection<Kernel>.Message, _ session: inout Session,
-    _ connection: borrowing Connection<Kernel>
-  ) throws(Connection<Kernel>.Ending) -> ServerEvent? {
+    _ message: borrowing Connection<Moving.Kernel>.Message, _ session: inout Session,
+    _ connection: borrowing Connection<Moving.Kernel>
+  ) throws(Connection<Moving.Kernel>.Ending) -> ServerEvent? {
     let header = message.header
     let before = session
     let action: Action
@@ -144,16 +148,16 @@ public struct Server<Kernel: KernelInterface>: ~Copyable {
       switch action {
       case .reply(let bytes): answer = bytes
       case .stop(let ring):
-        try plane.carryOut(action, message.files, for: session)
-        answer = session.replyBase(ring: ring, base: try plane.base(of: ring))
+        try device.carryOut(action, message.files, for: session)
+        answer = session.replyBase(ring: ring, base: try device.base(of: ring))
       default:
-        try plane.carryOut(action, message.files, for: session)
+        try device.carryOut(action, message.files, for: session)
         answer = session.acknowledgement(of: header, failed: false)
       }
     } catch {
       session = before
       do throws(PlaneError) {
-        try plane.restore(session)
+        try device.restore(session)
       } catch let second {
         throw .failure("\(Self.name(header)): \(error); then \(second)")
       }

@@ -80,6 +80,7 @@ struct Serve: ParsableCommand, ReportingCommand {
     let listener = try listen(owner: runAs?.id, group: group)
     do throws(Failure) {
       try drop(becoming: runAs)
+      try start(&server)
       try serve(&server, listener, termination.descriptor)
     } catch {
       try? listener.unlink()
@@ -94,7 +95,7 @@ struct Serve: ParsableCommand, ReportingCommand {
   }
 
   /// All that needs a privilege.
-  private func openServer() throws(Failure) -> Server<LinuxKernel> {
+  private func openServer() throws(Failure) -> Server<KernelPlane<LinuxKernel>> {
     let provisioner = try openProvisioner()
     let offloads: [TapOffload]
     do throws(TapError) {
@@ -115,7 +116,7 @@ struct Serve: ParsableCommand, ReportingCommand {
       throw Failure(.usage, "\(name) has \(set.count) pairs, and vhost-user has room for 128", mend: "say --pairs N")
     }
     do throws(PlaneError) {
-      return try Server(set, offloads: offloads, kernel: LinuxKernel())
+      return try Server(set, on: KernelPlane(), offloads: offloads, kernel: LinuxKernel())
     } catch {
       throw Failure(.other, "\(name): \(error)")
     }
@@ -158,8 +159,16 @@ struct Serve: ParsableCommand, ReportingCommand {
     }
   }
 
+  private func start(_ server: inout Server<some Plane & ~Copyable>) throws(Failure) {
+    do throws(PlaneError) {
+      try server.start()
+    } catch {
+      throw Failure(.other, "\(name): \(error)")
+    }
+  }
+
   private func serve(
-    _ server: inout Server<LinuxKernel>, _ listener: borrowing ListeningSocket, _ termination: FileDescriptor
+    _ server: inout Server<some Plane & ~Copyable>, _ listener: borrowing ListeningSocket, _ termination: FileDescriptor
   ) throws(Failure) {
     let place = listener.path ?? "the inherited socket"
     note("listening", "\(name): \(server.pairCount) pair(s) at \(place)")
