@@ -23,30 +23,6 @@ public import Synchronization
   @inlinable
   public var isBroken: Bool { broken }
 
-  /// `struct virtq_desc`.
-  @usableFromInline
-  internal struct Descriptor: BitwiseCopyable {
-    @usableFromInline internal var address: UInt64
-    @usableFromInline internal var length: UInt32
-    @usableFromInline internal var flags: UInt16
-    @usableFromInline internal var next: UInt16
-
-    @inlinable
-    internal init(address: UInt64, length: UInt32, flags: UInt16, next: UInt16) {
-      self.address = address
-      self.length = length
-      self.flags = flags
-      self.next = next
-    }
-  }
-
-  /// `struct virtq_used_elem`.
-  @usableFromInline
-  internal struct UsedElement: BitwiseCopyable {
-    @usableFromInline internal var id: UInt32
-    @usableFromInline internal var length: UInt32
-  }
-
   /// A buffer that the device has used.
   public struct Used: Sendable, Equatable, BitwiseCopyable {
     /// What `add` returned for it.
