@@ -20,8 +20,10 @@ struct NamespaceOptions: ParsableArguments {
     help: .init("The network namespace of the tap: as 'ip netns' names it, a process id, or a path.", valueName: "ns"))
   var namespace: String?
 
+  func enter() throws(Failure) { try Self.enter(namespace) }
+
   /// Enters it (setns(2), CAP_SYS_ADMIN), for the whole of this process.
-  func enter() throws(Failure) {
+  static func enter(_ namespace: String?) throws(Failure) {
     guard let namespace else { return }
     let path: String
     if namespace.contains("/") {
@@ -105,28 +107,10 @@ struct DeviceOptions: ParsableArguments {
       && !down && qdisc == nil && !backpressure
   }
 
-  func spec(_ name: InterfaceName, pairs: Int) throws(Failure) -> DeviceSpec {
-    let owner = try resolveUser()
-    let group = try resolveGroup()
-    do {
-      return try DeviceSpec(
-        name: name, pairs: pairs, owner: owner, group: group, mac: mac, mtu: mtu,
-        bridge: bridge, addresses: address, isUp: !down, qdisc: qdisc, backpressure: backpressure)
-    } catch {
-      throw Failure.usage(error.description)
-    }
-  }
-
-  private func resolveUser() throws(Failure) -> UInt32? {
-    // A tap with neither is anyone's who may open /dev/net/tun, which on Debian is everyone (tun_not_capable).
-    guard let owner else { return group == nil ? 0 : nil }
-    return try findUser(owner).id
-  }
-
-  private func resolveGroup() throws(Failure) -> UInt32? {
-    guard let group else { return nil }
-    guard let id = UserDatabase.group(group) else { throw Failure(.absent(kind: "group", name: group)) }
-    return id
+  var words: DeviceWords {
+    DeviceWords(
+      owner: owner, group: group, mac: mac, mtu: mtu, bridge: bridge, addresses: address, down: down, qdisc: qdisc,
+      backpressure: backpressure)
   }
 }
 

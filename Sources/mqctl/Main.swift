@@ -6,6 +6,16 @@ internal import LinuxIO
 struct Main {
   static func main() {
     ProcessControl.ensureStandardDescriptors()
+    let words = CommandLine.arguments.dropFirst()
+    if words.first == "create", let request = CreateRequest(plain: words.dropFirst()) {
+      do {
+        return try request.carryOut()
+      } catch let failure as Failure {
+        Output(json: request.json).fail(failure)
+      } catch {
+        Output(json: request.json).fail(Failure(.other, "\(error)"))
+      }
+    }
     do {
       var command = try Mqctl.parseAsRoot()
       do {

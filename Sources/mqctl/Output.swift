@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import Glibc
+internal import LinuxIO
 internal import SystemPackage
 
 /// A command that can say what it did in JSON.
@@ -44,16 +45,32 @@ struct Output {
 
   /// A line on standard error.
   static func note(_ text: String) {
-    _ = try? FileDescriptor.standardError.writeAll((text + "\n").utf8)
+    try? write(text, to: .standardError)
   }
 
   /// A line on standard output; that it cannot be written, as on a full disk, is a failure. (A reader that has gone away
   /// ends the program by SIGPIPE, as ever.)
   static func print(_ text: String) {
-    do {
-      try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
+    do throws(Errno) {
+      try write(text, to: .standardOutput)
     } catch {
       Output(json: false).fail(Failure(.other, "writing to standard output: \(error)"))
+    }
+  }
+
+  /// write(2) until all of it is out. swift-system's writeAll is generic, and costs what half of a `create` does.
+  private static func write(_ text: String, to descriptor: FileDescriptor) throws(Errno) {
+    let line = Array((text + "\n").utf8)
+    var rest = unsafe line.span.bytes
+    while !rest.isEmpty {
+      do throws(Errno) {
+        let count = try unsafe rest.withUnsafeBytes { bytes throws(Errno) in
+          try unsafe LinuxKernel().write(descriptor, bytes)
+        }
+        rest = rest.extracting(droppingFirst: count)
+      } catch {
+        guard error == .interrupted else { throw error }
+      }
     }
   }
 

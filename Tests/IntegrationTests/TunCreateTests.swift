@@ -38,6 +38,43 @@ extension TunTests {
       }
     }
 
+    /// `create` reads plain words by itself and leaves all others to ArgumentParser: both must find the same in them.
+    @Test func wordsMeanTheSameHoweverTheyAreWritten() async throws {
+      try await FreshNamespace.run {
+        try ip("link", "add", "br0", "type", "bridge")
+        let options = [
+          ("--pairs", "8"), ("--owner", "nobody"), ("--group", "65534"), ("--mac", "fe:54:00:12:34:56"),
+          ("--mtu", "9000"), ("--bridge", "br0"), ("--address", "192.0.2.1/24"), ("--address", "2001:db8::1/64"),
+          ("--qdisc", "default"),
+          ("--netns", "/proc/\(ProcessControl.processID)/task/\(ProcessControl.threadID)/ns/net"),
+        ]
+        let plain = ["tap0"] + options.flatMap { [$0.0, $0.1] } + ["--down"]
+        let joined = ["--down"] + options.map { "\($0.0)=\($0.1)" } + ["--", "tap0"]
+        for (first, second) in [(plain, joined), (joined, plain)] {
+          let made = try Programs.run([Programs.mqctl, "create"] + first)
+          #expect(made.code == 0 && made.out == "tap0: created with 8 queue pair(s)\n", "\(made)")
+          let again = try Programs.run([Programs.mqctl, "create"] + second)
+          #expect(again.code == 0 && again.out == "tap0: already so\n", "\(again)")
+          try mqctl("delete", "tap0", exits: 0)
+        }
+      }
+    }
+
+    @Test(arguments: [
+      ("--pairs", "x"), ("--mtu", "67"), ("--mtu", "x"), ("--mac", "1:2"), ("--bridge", "a b"),
+      ("--address", "192.0.2.1/33"), ("--qdisc", "fq"), ("--owner", "no-such-user"),
+      ("--group", "no-such-group"), ("--netns", "no-such-namespace"),
+    ])
+    func badValuesAreToldOfHoweverTheyAreWritten(option: String, value: String) async throws {
+      let start = [Programs.mqctl, "create", "tap0"] + (option == "--pairs" ? [] : ["--pairs", "8"])
+      try await FreshNamespace.run {
+        let plain = try Programs.run(start + [option, value])
+        let joined = try Programs.run(start + ["\(option)=\(value)"])
+        #expect(plain.code != 0 && plain.code == joined.code && plain.err == joined.err, "\(plain) \(joined)")
+        try expectLinks(["lo"])
+      }
+    }
+
     @Test func sameWordsAgainChangeNothing() async throws {
       try await FreshNamespace.run {
         try ip("link", "add", "br0", "type", "bridge")

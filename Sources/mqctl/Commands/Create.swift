@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Orchestrator
 internal import TapMQ
 
 struct Create: ParsableCommand, ReportingCommand {
@@ -26,21 +25,9 @@ struct Create: ParsableCommand, ReportingCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let spec = try device.spec(name, pairs: pairs)
-    try namespace.enter()
-    let provisioner = try openProvisioner()
-    let outcome = try Failure.explain(provisioner.create(spec, replace: replace))
-    struct Report: Encodable {
-      let name: String
-      let outcome: String
-      let pairs: Int
-    }
-    Output(json: output.json).report(Report(name: "\(name)", outcome: outcome.rawValue, pairs: pairs)) {
-      switch outcome {
-      case .created: "\(name): created with \(pairs) queue pair(s)"
-      case .unchanged: "\(name): already so"
-      case .replaced: "\(name): replaced, now with \(pairs) queue pair(s)"
-      }
-    }
+    try CreateRequest(
+      name: name, pairs: pairs, device: device.words, namespace: namespace.namespace, replace: replace,
+      json: output.json
+    ).carryOut()
   }
 }

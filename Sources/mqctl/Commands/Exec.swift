@@ -113,7 +113,7 @@ struct Exec: ParsableCommand, ReportingCommand {
       return try Failure.explain(
         PairSet.open(name, count: pairs, vhost: vhost, worker: worker.kind, through: provisioner))
     }
-    let spec = try device.spec(name, pairs: pairs)
+    let spec = try device.words.spec(name, pairs: pairs)
     let queue = try Failure.explain(provisioner.createEphemeral(spec))
     return try PairSet.openEphemeral(queue, vhost: vhost, worker: worker.kind, through: provisioner)
   }

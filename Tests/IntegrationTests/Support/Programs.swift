@@ -18,7 +18,7 @@ enum Programs {
   /// The command under test: MQCTL_BINARY, else the newest build of this package.
   static let mqctl: String = {
     if let path = ProcessControl.environment("MQCTL_BINARY"), !path.isEmpty { return path }
-    let release = "\(root)/.build/release/mqctl"
+    let release = "\(root)/.build/bin/mqctl"
     return FileManager.default.isExecutableFile(atPath: release) ? release : "\(root)/.build/debug/mqctl"
   }()
 
