@@ -35,8 +35,13 @@ let package = Package(
     .systemLibrary(name: "CNetlinkRoute", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
 
+    // C of our own: what a signal handler does.
+    .target(name: "CMemoryGuard"),
+
     // The rooms; an arrow points down only.
-    .target(name: "LinuxIO", dependencies: ["CLinuxUAPI", basicContainers, systemPackage], swiftSettings: strict),
+    .target(
+      name: "LinuxIO", dependencies: ["CLinuxUAPI", "CMemoryGuard", basicContainers, systemPackage],
+      swiftSettings: strict),
     .target(
       name: "VhostKernel", dependencies: ["CLinuxUAPI", "LinuxIO", systemPackage], swiftSettings: strict),
     .target(

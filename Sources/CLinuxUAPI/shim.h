@@ -4,23 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <arpa/inet.h>
+#include <linux/futex.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
@@ -292,3 +296,77 @@ static inline int mq_packet_socket(int ifindex, unsigned short protocol) {
   }
   return fd;
 }
+
+// read(2) and its like for every frame: a negative errno instead of -1, and by number, since glibc's own are cancellation points
+// and those cost two atomic operations each in a process that has threads.
+static inline long mq_result(long result) { return result < 0 ? -errno : result; }
+static inline long mq_read(int fd, void *_Nonnull buffer, size_t length) {
+  return mq_result(syscall(SYS_read, fd, buffer, length));
+}
+static inline long mq_write(int fd, const void *_Nonnull buffer, size_t length) {
+  return mq_result(syscall(SYS_write, fd, buffer, length));
+}
+static inline long mq_readv(int fd, const void *_Nonnull vectors, size_t count) {
+  return mq_result(syscall(SYS_readv, fd, vectors, count));
+}
+static inline long mq_writev(int fd, const void *_Nonnull vectors, size_t count) {
+  return mq_result(syscall(SYS_writev, fd, vectors, count));
+}
+
+// Whether a descriptor is an eventfd, which has no number to be asked for: nothing else of anon_inodefs takes eight bytes,
+// and 0 can always be added to the counter and changes nothing. EINVAL if it is something else.
+static inline int mq_is_eventfd(int fd) {
+  long type, block;
+  uint64_t nothing = 0;
+  if (mq_fstatfs(fd, &type, &block) < 0) return -1;
+  if (type == 0x09041934 /* ANON_INODE_FS_MAGIC */ && write(fd, &nothing, sizeof nothing) == sizeof nothing) return 0;
+  errno = EINVAL;
+  return -1;
+}
+
+// epoll(7), for at most four descriptors, each called by its number: EPOLL* of descriptor n are bits 8n to 8n + 7 of the result.
+static inline int mq_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+static inline int mq_epoll_control(int fd, int operation, int target, uint32_t events, uint32_t number) {
+  struct epoll_event event = {.events = events, .data = {.u32 = number}};
+  return epoll_ctl(fd, operation, target, &event);
+}
+static inline long mq_epoll_wait(int fd, int milliseconds) {
+  struct epoll_event events[4];
+  int count = epoll_wait(fd, events, 4, milliseconds);
+  if (count < 0) return -errno;
+  long result = 0;
+  for (int i = 0; i < count; i++) result |= (long)(events[i].events & 0xFF) << (8 * events[i].data.u32);
+  return result;
+}
+
+// futex(2) of this process: waits while the word is `value`, at most so many milliseconds (-1: for ever).
+static inline void mq_futex_wait(const void *_Nonnull word, uint32_t value, int milliseconds) {
+  struct timespec limit = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, milliseconds < 0 ? 0 : &limit, 0, 0);
+}
+static inline void mq_futex_wake(const void *_Nonnull word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0); }
+
+// A thread that takes no signals but those of its own doing, and SIGURG: that interrupts a call in which it is stuck.
+static inline void mq_on_interrupt(int number) { (void)number; }
+static inline int mq_thread_start(pthread_t *_Nonnull thread, size_t stack, void *_Nullable (*_Nonnull body)(void *_Nullable),
+                                  void *_Nullable context) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = mq_on_interrupt;
+  sigaction(SIGURG, &action, 0);
+  sigset_t before, blocked;
+  sigfillset(&blocked);
+  const int open[] = {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, SIGURG};
+  for (size_t i = 0; i < sizeof open / sizeof *open; i++) sigdelset(&blocked, open[i]);
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error) return error;
+  pthread_attr_setstacksize(&attributes, stack);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  error = pthread_create(thread, &attributes, body, context);
+  pthread_sigmask(SIG_SETMASK, &before, 0);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+static inline int mq_thread_interrupt(pthread_t thread) { return pthread_kill(thread, SIGURG); }
+static inline int mq_set_thread_name(const char *_Nonnull name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -60,6 +60,12 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
   /// Before the first front end.
   internal mutating func start() throws(PlaneError) { try plane.start(set) }
 
+  /// See ``Plane``.
+  internal var alarm: FileDescriptor? { plane.alarm }
+
+  /// Likewise.
+  internal func takeTroubles() -> [PlaneTrouble] { plane.takeTroubles() }
+
   /// A front end has come.
   internal mutating func begin() throws(PlaneError) {
     for pair in 0..<set.count {

@@ -11,12 +11,17 @@ internal struct Connection<Kernel: KernelInterface>: ~Copyable {
   private let kernel: Kernel
   private let socket: OwnedDescriptor
   private let termination: FileDescriptor
+  private let alarm: FileDescriptor?
 
-  /// Takes the socket, which does not block. `termination` becomes readable when the process is to end.
-  internal init(_ socket: consuming OwnedDescriptor, termination: FileDescriptor, kernel: Kernel) {
+  /// Takes the socket, which does not block. `termination` becomes readable when the process is to end, `alarm` when there is
+  /// something else to see to.
+  internal init(
+    _ socket: consuming OwnedDescriptor, termination: FileDescriptor, alarm: FileDescriptor?, kernel: Kernel
+  ) {
     self.kernel = kernel
     self.socket = socket
     self.termination = termination
+    self.alarm = alarm
   }
 
   /// A message as it came.
@@ -36,8 +41,17 @@ internal struct Connection<Kernel: KernelInterface>: ~Copyable {
     case failure(String)
   }
 
-  /// The next message; waits for its first byte as long as it takes.
-  internal func next() throws(Ending) -> Message {
+  /// The next message; waits for its first byte as long as it takes, or until the alarm: nil then.
+  internal func next() throws(Ending) -> Message? {
+    if let alarm {
+      let ready: [Bool]
+      do throws(Errno) {
+        ready = try kernel.poll([termination, alarm, socket.descriptor], milliseconds: -1)
+      } catch {
+        throw .failure("poll: \(error)")
+      }
+      if ready[1], !ready[0] { return nil }
+    }
     var deadline: ContinuousClock.Instant?
     var files = UniqueArray<OwnedDescriptor>()
     let start = try read(MessageHeader.byteCount, &deadline, &files, isFirst: true)

@@ -110,6 +110,12 @@ public struct KernelPlane<Kernel: KernelInterface>: Plane, ~Copyable {
     try call(pair) { vhost throws(VhostError) in try vhost.setBackend(ring, to: queue) }
   }
 
+  /// vhost tells the front end itself of a broken ring, by its err eventfd, and nobody else.
+  public var alarm: FileDescriptor? { nil }
+
+  /// None that is known of.
+  public func takeTroubles() -> [PlaneTrouble] { [] }
+
   private func call(
     _ pair: borrowing QueuePair<Kernel>, _ body: (borrowing VhostNet<Kernel>) throws(VhostError) -> Void
   ) throws(PlaneError) {

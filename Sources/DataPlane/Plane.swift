@@ -73,4 +73,18 @@ public protocol Plane: ~Copyable, Sendable {
   func setRunning(
     _ ring: VhostRing, of pair: borrowing QueuePair<Kernel>, _ isRunning: Bool
   ) throws(PlaneError)
+
+  /// Becomes readable when ``takeTroubles()`` has something to say; nil if it never has.
+  var alarm: FileDescriptor? { get }
+
+  /// What has happened to pairs since this was last asked, that nobody has asked for.
+  func takeTroubles() -> [PlaneTrouble]
+}
+
+/// Something that happens to a plane while frames move.
+public enum PlaneTrouble: Sendable, Equatable {
+  /// A driver has broken the rules of the device's ring of that index, which stands still until it is started anew.
+  case ringBroken(Int, reason: String)
+  /// Memory that a front end has shared is not there any more: its file was made shorter.
+  case memoryLost
 }

@@ -76,7 +76,7 @@ public struct Server<Moving: Plane & ~Copyable>: ~Copyable {
         _ = try? kernel.poll([termination], milliseconds: 1000)
         continue
       }
-      let ending = serve(Connection(socket, termination: termination, kernel: kernel), report)
+      let ending = serve(Connection(socket, termination: termination, alarm: device.alarm, kernel: kernel), report)
       if once || ending == .termination { return }
     }
   }
@@ -116,15 +116,33 @@ public struct Server<Moving: Plane & ~Copyable>: ~Copyable {
     var refusals = 0
     while true {
       do throws(Connection<Moving.Kernel>.Ending) {
-        let message = try connection.next()
-        guard let refusal = try handle(message, &session, connection) else { continue }
-        report(refusal)
-        refusals += 1
-        if refusals > Self.refusalLimit { return .failure("more than \(Self.refusalLimit) messages were refused") }
+        var events: [ServerEvent] = []
+        if let message = try connection.next() {
+          if let refusal = try handle(message, &session, connection) { events.append(refusal) }
+        } else {
+          events = try heed(device.takeTroubles())
+        }
+        events.forEach(report)
+        refusals += events.count
+        if refusals > Self.refusalLimit {
+          return .failure("more than \(Self.refusalLimit) messages were refused, or rings broken")
+        }
       } catch {
         return error
       }
     }
+  }
+
+  /// What has happened to the device meanwhile: the end of the connection, or something for the log.
+  private func heed(_ troubles: [PlaneTrouble]) throws(Connection<Moving.Kernel>.Ending) -> [ServerEvent] {
+    var events: [ServerEvent] = []
+    for trouble in troubles {
+      switch trouble {
+      case .ringBroken(let ring, let reason): events.append(.ringBroken(ring: ring, reason: reason))
+      case .memoryLost: throw .failure("its memory is gone: a file that it shared was made shorter")
+      }
+    }
+    return events
   }
 
   /// Carries one message out and answers it. Returns its refusal, if the connection goes on all the same.

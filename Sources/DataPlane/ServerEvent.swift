@@ -4,6 +4,8 @@ public enum ServerEvent: Sendable, Equatable, CustomStringConvertible {
   case connected
   /// A message was not carried out, and the front end was told so.
   case refused(message: String, reason: String)
+  /// A guest's driver has broken a ring's rules: that ring stands still, and the others go on.
+  case ringBroken(ring: Int, reason: String)
   /// A connection has ended; every ring has stopped, and of those that ran this is where.
   case ended(reason: String, stops: [RingStop])
   /// No front end could be served.
@@ -22,6 +24,7 @@ public enum ServerEvent: Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .connected: "connected"
     case .refused: "refused"
+    case .ringBroken: "ring broken"
     case .ended: "ended"
     case .trouble: "trouble"
     }
@@ -32,6 +35,7 @@ public enum ServerEvent: Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .connected: return "a front end has connected"
     case .refused(let message, let reason): return "refused \(message): \(reason)"
+    case .ringBroken(let ring, let reason): return "ring \(ring) is broken: \(reason)"
     case .ended(let reason, let stops):
       guard !stops.isEmpty else { return "the connection has ended: \(reason)" }
       let list = stops.map { "\($0.ring) at \($0.index)" }.joined(separator: ", ")

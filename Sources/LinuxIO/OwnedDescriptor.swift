@@ -1,3 +1,4 @@
+internal import CLinuxUAPI
 public import SystemPackage
 
 /// A file descriptor that this value owns: `deinit` closes it (close(2)), whatever path the program takes.
@@ -11,6 +12,11 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
   /// Takes over `descriptor`, which nothing else may close from now on.
   public init(adopting descriptor: FileDescriptor) {
     self.descriptor = descriptor
+  }
+
+  /// fcntl(2) with F_DUPFD_CLOEXEC: a further descriptor of the same open file.
+  public init(copying descriptor: FileDescriptor) throws(Errno) {
+    self.init(adopting: FileDescriptor(rawValue: try check(mq_fcntl_dup_from(descriptor.rawValue, 3))))
   }
 
   /// The descriptor's number.

@@ -15,7 +15,7 @@ struct KernelHypervisorServeTests {
   @Test(arguments: [2, 1]) func everyPairOfAVhostUserGuest(_ pairs: Int) async throws {
     try await FreshNamespace.run {
       let guest = try GuestRun(pairs: pairs, seconds: Self.seconds)
-      let served = try ServedTap(pairs: pairs, "--user", "nobody")
+      let served = try ServedTap(.kernel, pairs: pairs, "--user", "nobody")
       try ip("address", "add", "\(GuestRun.hostAddress)/\(GuestRun.prefix)", "dev", "tap0")
       // Twice: the second guest finds the device as the first did.
       for _ in 0..<2 {

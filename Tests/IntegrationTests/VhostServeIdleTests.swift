@@ -13,7 +13,7 @@ struct VhostServeIdleTests {
 
   @Test func aHundredThousandFramesDoNotWakeIt() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: Self.pairs)
+      let served = try ServedTap(.kernel, pairs: Self.pairs)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: Self.pairs)
       try guest.exchange(frames: 1, onTap: served.index)

@@ -9,17 +9,19 @@ internal import TapMQ
 struct Serve: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Give a tap's queue pairs and the kernel's vhost-net to any hypervisor that speaks vhost-user.",
+    abstract: "Give a tap's queue pairs to any hypervisor that speaks vhost-user, with vhost-net or without.",
     discussion: """
       Opens the tap's queues and as many vhost-net devices, drops every capability for good, and serves front ends on \
       a socket, one at a time: their memory and their rings go straight to the kernel, and no packet passes through \
-      this program. When a front end goes, the next one is served. SIGTERM ends it.
+      this program. Where there is no vhost-net, a thread of this program moves each pair's packets instead. When a \
+      front end goes, the next one is served. SIGTERM ends it.
 
         mqctl serve tap0 --socket /run/vm/tap0.sock --user vm
 
       Whoever may write to the socket may connect; it belongs to USER, who needs the right to write to its folder to \
       remove it in the end. With systemd's socket activation (LISTEN_FDS) \
-      leave --socket out. Needs CAP_NET_ADMIN, and read and write permission on /dev/vhost-net.
+      leave --socket out. Needs CAP_NET_ADMIN, and for the kernel's data path read and write permission on \
+      /dev/vhost-net.
       """)
 
   @Argument(help: "The tap's name.", transform: { try InterfaceName($0) })
@@ -31,6 +33,14 @@ struct Serve: ParsableCommand, ReportingCommand {
   @Option(
     help: .init("How many pairs, up to 128. Default: as many as the tap was made with.", valueName: "n"))
   var pairs: Int?
+
+  @Option(help: "Who moves the packets: the kernel's vhost-net, a thread a pair of this program, or what there is.")
+  var datapath = Datapath.auto
+
+  @Option(
+    help: .init(
+      "How long a thread of the userspace data path looks for more work before it sleeps. Default: 0.", valueName: "n"))
+  var busyPollUs: Int?
 
   @Flag(help: "End after the first front end.")
   var once = false
@@ -50,6 +60,12 @@ struct Serve: ParsableCommand, ReportingCommand {
   func validate() throws {
     try checkPairs(pairs)
     if let pairs, pairs > 128 { throw ValidationError("--pairs \(pairs): vhost-user has room for 128") }
+    if let busyPollUs {
+      guard (0...1_000_000).contains(busyPollUs) else {
+        throw ValidationError("--busy-poll-us \(busyPollUs): 0 to 1000000")
+      }
+      if datapath == .kernel { throw ValidationError("--busy-poll-us: the kernel's data path does not look for work") }
+    }
     if let socketMode, mode == nil {
       throw ValidationError("--socket-mode \(socketMode): give it in octal, such as 660")
     }
@@ -76,12 +92,29 @@ struct Serve: ParsableCommand, ReportingCommand {
       throw Failure(.other, "close_range, signalfd: \(error)")
     }
     try namespace.enter()
-    var server = try openServer()
+    let set = try openPairs()
+    if set.hasVhost {
+      try serve(set, on: KernelPlane(), .kernel, until: termination.descriptor, runAs, group)
+    } else {
+      try serve(set, on: userspacePlane(), .userspace, until: termination.descriptor, runAs, group)
+    }
+  }
+
+  /// The whole of it, on a plane that has been chosen.
+  private func serve<Moving: Plane & ~Copyable>(
+    _ set: consuming PairSet<LinuxKernel>, on plane: consuming Moving, _ path: Datapath,
+    until termination: FileDescriptor, _ runAs: UserDatabase.User?, _ group: UInt32?
+  ) throws(Failure) where Moving.Kernel == LinuxKernel {
+    let absence = set.vhostAbsence
+    var server = try makeServer(set, on: plane)
     let listener = try listen(owner: runAs?.id, group: group)
     do throws(Failure) {
       try drop(becoming: runAs)
       try start(&server)
-      try serve(&server, listener, termination.descriptor)
+      let place = listener.path ?? "the inherited socket"
+      let reason = absence.map { ": no vhost-net (\($0))" } ?? ""
+      note("listening", "\(name): \(server.pairCount) pair(s) at \(place), \(path.mover)\(reason)", path)
+      try serve(&server, listener, termination)
     } catch {
       try? listener.unlink()
       throw error
@@ -94,29 +127,43 @@ struct Serve: ParsableCommand, ReportingCommand {
     }
   }
 
-  /// All that needs a privilege.
-  private func openServer() throws(Failure) -> Server<KernelPlane<LinuxKernel>> {
+  /// All that needs a privilege, but for the socket.
+  private func openPairs() throws(Failure) -> PairSet<LinuxKernel> {
     let provisioner = try openProvisioner()
+    let set: PairSet<LinuxKernel>
+    do throws(OrchestratorError) {
+      set = try PairSet.open(name, count: pairs, vhost: datapath.policy, through: provisioner)
+    } catch {
+      let failure = Failure(error)
+      throw Failure(
+        failure.code, failure.message,
+        mend: failure.mend?.replacing("give --vhost off", with: "say --datapath userspace"))
+    }
+    guard set.count <= 128 else {
+      throw Failure(.usage, "\(name) has \(set.count) pairs, and vhost-user has room for 128", mend: "say --pairs N")
+    }
+    return set
+  }
+
+  private func userspacePlane() throws(Failure) -> UserspacePlane<LinuxKernel> {
+    do throws(PlaneError) {
+      return try UserspacePlane(busyPoll: .microseconds(busyPollUs ?? 0), kernel: LinuxKernel())
+    } catch {
+      throw Failure(.other, "\(error)")
+    }
+  }
+
+  private func makeServer<Moving: Plane & ~Copyable>(
+    _ set: consuming PairSet<LinuxKernel>, on plane: consuming Moving
+  ) throws(Failure) -> Server<Moving> where Moving.Kernel == LinuxKernel {
     let offloads: [TapOffload]
     do throws(TapError) {
       offloads = try TapOffload.probe(kernel: LinuxKernel())
     } catch {
       throw Failure(.tap(error))
     }
-    let set: PairSet<LinuxKernel>
-    do throws(OrchestratorError) {
-      set = try PairSet.open(name, count: pairs, vhost: .require, through: provisioner)
-    } catch {
-      let failure = Failure(error)
-      // There is no doing without it here.
-      throw Failure(
-        failure.code, failure.message, mend: failure.mend?.replacing(", or give --vhost off", with: ""))
-    }
-    guard set.count <= 128 else {
-      throw Failure(.usage, "\(name) has \(set.count) pairs, and vhost-user has room for 128", mend: "say --pairs N")
-    }
     do throws(PlaneError) {
-      return try Server(set, on: KernelPlane(), offloads: offloads, kernel: LinuxKernel())
+      return try Server(set, on: plane, offloads: offloads, kernel: LinuxKernel())
     } catch {
       throw Failure(.other, "\(name): \(error)")
     }
@@ -170,8 +217,6 @@ struct Serve: ParsableCommand, ReportingCommand {
   private func serve(
     _ server: inout Server<some Plane & ~Copyable>, _ listener: borrowing ListeningSocket, _ termination: FileDescriptor
   ) throws(Failure) {
-    let place = listener.path ?? "the inherited socket"
-    note("listening", "\(name): \(server.pairCount) pair(s) at \(place)")
     ServiceManager.notify("READY=1")
     do throws(PlaneError) {
       try server.run(on: listener.descriptor, until: termination, once: once) { note($0.name, "\(name): \($0)") }
@@ -180,8 +225,26 @@ struct Serve: ParsableCommand, ReportingCommand {
     }
   }
 
-  private func note(_ event: String, _ text: String) {
+  private func note(_ event: String, _ text: String, _ path: Datapath? = nil) {
     guard output.json else { return Output.note("mqctl: \(text)") }
-    Output.note(Output.encode(["event": event, "text": text]))
+    var fields = ["event": event, "text": text]
+    fields["datapath"] = path?.rawValue
+    Output.note(Output.encode(fields))
   }
+}
+
+/// Who moves the packets.
+enum Datapath: String, CaseIterable, ExpressibleByArgument {
+  case auto, kernel, userspace
+
+  var policy: VhostPolicy {
+    switch self {
+    case .auto: .auto
+    case .kernel: .require
+    case .userspace: .off
+    }
+  }
+
+  /// For the line that says which it was.
+  var mover: String { self == .kernel ? "moved by the kernel's vhost-net" : "moved by threads of this process" }
 }

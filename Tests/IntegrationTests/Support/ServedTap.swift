@@ -14,8 +14,14 @@ final class ServedTap {
   /// Descriptors of the serving process while nobody is connected.
   private(set) var idleDescriptors: [Int: String] = [:]
 
+  /// Who is to move the frames.
+  enum Datapath: String { case kernel, userspace }
+
+  private let datapath: Datapath
+
   /// Starts it, and waits until it listens.
-  init(pairs: Int, _ options: String...) throws {
+  init(_ datapath: Datapath, pairs: Int, _ options: String...) throws {
+    self.datapath = datapath
     let name = try InterfaceName("tap0")
     try TapFixture.make(DeviceSpec(name: name, pairs: pairs))
     socket = try #require(folder).path + "/tap0.sock"
@@ -24,12 +30,32 @@ final class ServedTap {
       try FileManager.default.setAttributes(
         [.ownerAccountID: 65534], ofItemAtPath: try #require(folder).path)
     }
-    process = try RunningProcess([Programs.mqctl, "serve", "tap0", "--socket", socket] + options)
+    process = try RunningProcess(
+      [Programs.mqctl, "serve", "tap0", "--socket", socket, "--datapath", datapath.rawValue] + options)
     try process.waitForErrors("pair(s) at")
     let links = try LinkSession()
     index = try #require(try links.link(named: name)).index
     try TapFixture.awaitOperation(of: name, links)
     idleDescriptors = try openDescriptors(of: pid)
+  }
+
+  /// Checks that there is a thread for each pair, and by whom it is.
+  func expectThreads(_ pairs: Int, at location: SourceLocation = #_sourceLocation) throws {
+    switch datapath {
+    case .kernel:
+      let workers = Worker.all(of: pid)
+      #expect(
+        workers.count == pairs && workers.allSatisfy { $0.kind == VhostMachine.nativeKind }, "\(workers)",
+        sourceLocation: location)
+    case .userspace:
+      let names = try FileTree.entries(of: "/proc/\(pid)/task").map {
+        try FileTree.text(of: "/proc/\(pid)/task/\($0)/comm")
+      }
+      let wanted = (0..<pairs).map { "pair \($0)" }
+      #expect(Set(names).isSuperset(of: wanted) && names.count == pairs + 1, "\(names)", sourceLocation: location)
+      let open = try openDescriptors(of: pid).values
+      #expect(!open.contains("/dev/vhost-net") && Worker.all(of: pid).isEmpty, sourceLocation: location)
+    }
   }
 
   var pid: Int { Int(process.processID) }

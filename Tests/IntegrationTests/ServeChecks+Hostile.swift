@@ -6,8 +6,7 @@ import Testing
 import VhostUser
 
 /// Front ends that break rules: the server says which, and serves the next one.
-@Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
-struct VhostServeHostileTests {
+extension ServeChecks {
   /// Frames that leave no way to go on: the connection is closed.
   private static let broken: [(name: String, bytes: [UInt8], says: String)] = [
     ("version", MessageHeader(request: 1, flags: 2, payloadSize: 0).bytes, "version"),
@@ -18,9 +17,9 @@ struct VhostServeHostileTests {
     ("noise", [UInt8](repeating: 0xA5, count: 64), "reserved flags"),
   ]
 
-  @Test func brokenFramesCloseTheConnection() async throws {
+  func brokenFramesCloseTheConnection() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       for (count, message) in Self.broken.enumerated() {
         let guest = try FrontEnd(connectingTo: served.socket)
         try guest.send(message.bytes)
@@ -34,9 +33,9 @@ struct VhostServeHostileTests {
     }
   }
 
-  @Test func descriptorsThatNobodyAskedFor() async throws {
+  func descriptorsThatNobodyAskedFor() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       let file = try FrontEnd.memory(byteCount: 4096)
       for count in [1, 8, 32] {
         let guest = try FrontEnd(connectingTo: served.socket)
@@ -57,9 +56,9 @@ struct VhostServeHostileTests {
     }
   }
 
-  @Test func halfAMessage() async throws {
+  func halfAMessage() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       for count in [1, 11, 12, 15] {
         let guest = try FrontEnd(connectingTo: served.socket)
         try guest.send(Array(FrontEndMessage.setFeatures([]).encoded().prefix(count)))
@@ -78,9 +77,9 @@ struct VhostServeHostileTests {
   }
 
   /// What only fails: the front end is told, and may go on.
-  @Test func refusalsLeaveTheConnection() async throws {
+  func refusalsLeaveTheConnection() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.negotiate()
       let page = try FrontEnd.memory(byteCount: 4096)
@@ -116,9 +115,9 @@ struct VhostServeHostileTests {
   }
 
   /// A flood of refusals, and one of questions whose answers nobody reads.
-  @Test func floodsEnd() async throws {
+  func floodsEnd() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       let first = try FrontEnd(connectingTo: served.socket)
       try first.negotiate()
       var refused = 0

@@ -6,9 +6,8 @@ import TapMQ
 import Testing
 
 /// Where `mqctl serve` listens, and who may connect.
-@Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
-struct VhostServeSocketTests {
-  @Test func permissionsAreThoseAskedFor() async throws {
+extension ServeChecks {
+  func permissionsAreThoseAskedFor() async throws {
     try await FreshNamespace.run {
       for (options, mode, owner, group) in [
         ([], 0o600, 0, 0), (["--socket-mode", "660", "--socket-group", "65534"], 0o660, 0, 65534),
@@ -31,9 +30,9 @@ struct VhostServeSocketTests {
     }
   }
 
-  @Test func aDeadSocketIsReplacedAndALivingOneIsNot() async throws {
+  func aDeadSocketIsReplacedAndALivingOneIsNot() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       try mqctl("create", "tap1", "--pairs", "1", exits: 0)
       try mqctl("serve", "tap1", "--socket", served.socket, exits: 3).expectOneError(saying: served.socket)
       try mqctl("serve", "tap1", "--socket", "/etc/passwd", exits: 3).expectOneError(saying: "/etc/passwd")
@@ -51,7 +50,7 @@ struct VhostServeSocketTests {
   }
 
   /// As systemd starts it: the socket is there already, and readiness is told by a datagram.
-  @Test func socketActivation() async throws {
+  func socketActivation() async throws {
     try await FreshNamespace.run {
       try TapFixture.make(DeviceSpec(name: InterfaceName("tap0"), pairs: 1))
       let folder = try PublicFolder()

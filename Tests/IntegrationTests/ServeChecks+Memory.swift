@@ -7,12 +7,11 @@ import VhostUser
 @testable import DataPlane
 
 /// What changes while rings run: guest memory, the dirty log; and what is said for the guest.
-@Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
-struct VhostServeMemoryTests {
+extension ServeChecks {
   /// Regions that stay, that move in the server's memory because they have grown, and that come and go.
-  @Test func theTableChangesUnderRunningRings() async throws {
+  func theTableChangesUnderRunningRings() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 2)
+      let served = try ServedTap(datapath, pairs: 2)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: 2)
       let file = try FrontEnd.memory(byteCount: 1 << 20)
@@ -35,9 +34,9 @@ struct VhostServeMemoryTests {
   }
 
   /// As a migration begins and ends: the log is switched on and off under running rings.
-  @Test func theDirtyLogIsWritten() async throws {
+  func theDirtyLogIsWritten() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       var guest = try FrontEnd(connectingTo: served.socket)
       let plain: DeviceFeatures = [.version1, .protocolFeatures]
       try guest.start(pairs: 1, plain)
@@ -66,9 +65,9 @@ struct VhostServeMemoryTests {
     }
   }
 
-  @Test func theGuestIsAnnounced() async throws {
+  func theGuestIsAnnounced() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       let socket = try LinuxKernel().packetSocket(interfaceIndex: served.index, etherType: 0x8035)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: 1)

@@ -5,15 +5,13 @@ import Testing
 import VhostUser
 
 /// `mqctl serve` on the real driver, with a front end of our own.
-@Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
-struct VhostServeTests {
-  @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
+extension ServeChecks {
+  func framesThroughEveryPair(_ pairs: Int) async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: pairs)
+      let served = try ServedTap(datapath, pairs: pairs)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: pairs)
-      let workers = Worker.all(of: served.pid)
-      #expect(workers.count == pairs && workers.allSatisfy { $0.kind == VhostMachine.nativeKind }, "\(workers)")
+      try served.expectThreads(pairs)
       let device = try ShownDevice.named("tap0")
       #expect(device.attachedQueues == pairs && device.detachedQueues == 0, "\(device)")
       try guest.exchange(frames: 16, onTap: served.index)
@@ -25,9 +23,9 @@ struct VhostServeTests {
   }
 
   /// The front end goes in the middle of it, as one does that is killed: the kernel closes its socket.
-  @Test func twoHundredFrontEndsOneAfterTheOther() async throws {
+  func twoHundredFrontEndsOneAfterTheOther() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 2)
+      let served = try ServedTap(datapath, pairs: 2)
       for round in 0..<200 {
         var guest = try FrontEnd(connectingTo: served.socket)
         try guest.start(pairs: 2)
@@ -40,9 +38,9 @@ struct VhostServeTests {
   }
 
   /// Rings are stopped, read and started again; a pair is switched off and on.
-  @Test func aRingGoesOnWhereItStopped() async throws {
+  func aRingGoesOnWhereItStopped() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 2)
+      let served = try ServedTap(datapath, pairs: 2)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: 2)
       try guest.exchange(frames: 8, onTap: served.index)
@@ -59,9 +57,9 @@ struct VhostServeTests {
   }
 
   /// SIGTERM while rings run.
-  @Test func endsInOrder() async throws {
+  func endsInOrder() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 1)
+      let served = try ServedTap(datapath, pairs: 1)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: 1)
       try guest.exchange(frames: 3, onTap: served.index)
@@ -75,9 +73,9 @@ struct VhostServeTests {
   }
 
   /// Without any privilege, and once.
-  @Test func asNobodyAndOnce() async throws {
+  func asNobodyAndOnce() async throws {
     try await FreshNamespace.run {
-      let served = try ServedTap(pairs: 2, "--user", "65534", "--once")
+      let served = try ServedTap(datapath, pairs: 2, "--user", "65534", "--once")
       try GuestRun.expectNoPrivilege(served.pid)
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: 2)

@@ -1,0 +1,65 @@
+import LinuxIOTesting
+import Testing
+
+/// What is so of `mqctl serve` whoever moves the frames, with a front end of our own: each check for one data path.
+struct ServeChecks {
+  let datapath: ServedTap.Datapath
+}
+
+/// On the kernel's vhost-net.
+@Suite(.enabled(if: VhostMachine.isAvailable, "\(VhostMachine.requirement)"))
+struct VhostServeTests {
+  private let serve = ServeChecks(datapath: .kernel)
+
+  @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
+    try await serve.framesThroughEveryPair(pairs)
+  }
+  @Test func twoHundredFrontEndsOneAfterTheOther() async throws {
+    try await serve.twoHundredFrontEndsOneAfterTheOther()
+  }
+  @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
+  @Test func endsInOrder() async throws { try await serve.endsInOrder() }
+  @Test func asNobodyAndOnce() async throws { try await serve.asNobodyAndOnce() }
+  @Test func brokenFramesCloseTheConnection() async throws { try await serve.brokenFramesCloseTheConnection() }
+  @Test func descriptorsThatNobodyAskedFor() async throws { try await serve.descriptorsThatNobodyAskedFor() }
+  @Test func halfAMessage() async throws { try await serve.halfAMessage() }
+  @Test func refusalsLeaveTheConnection() async throws { try await serve.refusalsLeaveTheConnection() }
+  @Test func floodsEnd() async throws { try await serve.floodsEnd() }
+  @Test func theTableChangesUnderRunningRings() async throws { try await serve.theTableChangesUnderRunningRings() }
+  @Test func theDirtyLogIsWritten() async throws { try await serve.theDirtyLogIsWritten() }
+  @Test func theGuestIsAnnounced() async throws { try await serve.theGuestIsAnnounced() }
+  @Test func permissionsAreThoseAskedFor() async throws { try await serve.permissionsAreThoseAskedFor() }
+  @Test func aDeadSocketIsReplacedAndALivingOneIsNot() async throws {
+    try await serve.aDeadSocketIsReplacedAndALivingOneIsNot()
+  }
+  @Test func socketActivation() async throws { try await serve.socketActivation() }
+}
+
+/// On threads of the serving process.
+@Suite(.enabled(if: FreshNamespace.isAvailable, "\(FreshNamespace.requirement)"))
+struct TunServeTests {
+  private let serve = ServeChecks(datapath: .userspace)
+
+  @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
+    try await serve.framesThroughEveryPair(pairs)
+  }
+  @Test func twoHundredFrontEndsOneAfterTheOther() async throws {
+    try await serve.twoHundredFrontEndsOneAfterTheOther()
+  }
+  @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
+  @Test func endsInOrder() async throws { try await serve.endsInOrder() }
+  @Test func asNobodyAndOnce() async throws { try await serve.asNobodyAndOnce() }
+  @Test func brokenFramesCloseTheConnection() async throws { try await serve.brokenFramesCloseTheConnection() }
+  @Test func descriptorsThatNobodyAskedFor() async throws { try await serve.descriptorsThatNobodyAskedFor() }
+  @Test func halfAMessage() async throws { try await serve.halfAMessage() }
+  @Test func refusalsLeaveTheConnection() async throws { try await serve.refusalsLeaveTheConnection() }
+  @Test func floodsEnd() async throws { try await serve.floodsEnd() }
+  @Test func theTableChangesUnderRunningRings() async throws { try await serve.theTableChangesUnderRunningRings() }
+  @Test func theDirtyLogIsWritten() async throws { try await serve.theDirtyLogIsWritten() }
+  @Test func theGuestIsAnnounced() async throws { try await serve.theGuestIsAnnounced() }
+  @Test func permissionsAreThoseAskedFor() async throws { try await serve.permissionsAreThoseAskedFor() }
+  @Test func aDeadSocketIsReplacedAndALivingOneIsNot() async throws {
+    try await serve.aDeadSocketIsReplacedAndALivingOneIsNot()
+  }
+  @Test func socketActivation() async throws { try await serve.socketActivation() }
+}
