@@ -102,7 +102,7 @@ import Virtqueue
   /// VIRTQ_USED_F_NO_NOTIFY is bit 0 of the used ring's flags; other bits say nothing.
   @Test func theDeviceSaysWhetherItWantsAKick() throws {
     let device = try HandDevice(size: 4)
-    let ring = unsafe DriverRing(device.layout, in: device.memory.baseAddress)
+    var ring = unsafe DriverRing(device.layout, in: device.memory.baseAddress)
     for (flags, wanted) in [(0, true), (1, false), (2, true), (3, false), (0, true)] {
       device.setWord(device.layout.used, UInt16(flags))
       #expect(ring.needsKick == wanted)
