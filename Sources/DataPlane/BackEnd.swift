@@ -35,6 +35,8 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
   private var retired = UniqueArray<MappedMemory>()
   private var logs = UniqueArray<SharedMapping>()
   private var running: [Told?]
+  /// Of each ring, whether the device was reset and nobody has said since where the ring is to start: at 0 then.
+  private var startsAnew: [Bool]
   private var isAttached: [Bool]
   private var isOwned: [Bool]
   /// What every pair offers.
@@ -48,6 +50,7 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
   ) throws(PlaneError) {
     self.kernel = kernel
     running = Array(repeating: nil, count: 2 * set.count)
+    startsAnew = Array(repeating: false, count: 2 * set.count)
     isAttached = Array(repeating: true, count: set.count)
     isOwned = Array(repeating: false, count: set.count)
     self.set = set
@@ -100,6 +103,7 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
         failure = failure ?? error
       }
     }
+    startsAnew = Array(repeating: false, count: running.count)
     if isOwned.contains(true) {
       var kept = MappedMemory()
       swap(&memory, &kept)
@@ -191,9 +195,7 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
 
   /// SET_LOG_BASE: the dirty log, mapped here and handed to the plane for every pair.
   private mutating func setLog(_ area: LogArea, _ file: FileDescriptor, for session: Session) throws(PlaneError) {
-    let mapping = try MappedMemory.map(
-      "dirty log", file, offset: area.fileOffset, byteCount: area.byteCount, kernel: kernel)
-    logs.append(mapping)
+    logs.append(try MappedMemory.mapLog(area, file, kernel: kernel))
     isBroken = true
     for pair in 0..<set.count { try plane.setLog(logs[logs.count - 1], of: set.pairs[pair]) }
     if let features = session.features { try setFeatures(features, isLogging: session.isLogging) }
@@ -202,14 +204,16 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
     while logs.count > 1 { _ = logs.remove(at: 0) }
   }
 
-  private func setRing(
+  private mutating func setRing(
     _ index: Int, _ setting: RingSetting, _ files: borrowing UniqueArray<OwnedDescriptor>
   ) throws(PlaneError) {
     let ring = VhostRing(ofDevice: index)
     switch setting {
     case .addresses: break  // The session has them, and a ring is told before it starts.
     case .size(let size): try plane.setNumber(ring, of: set.pairs[index / 2], to: size)
-    case .base(let base): try plane.setBase(ring, of: set.pairs[index / 2], to: base)
+    case .base(let base):
+      try plane.setBase(ring, of: set.pairs[index / 2], to: base)
+      startsAnew[index] = false
     case .kick(let file):
       guard let file else {
         throw PlaneError("SET_VRING_KICK", "without an eventfd: this back end does not poll rings")
@@ -222,15 +226,16 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
     }
   }
 
-  /// RESET_DEVICE: every ring has stopped already.
-  private func reset() throws(PlaneError) {
+  /// RESET_DEVICE, or device status 0: every ring has stopped already. Where, the front end may still ask: QEMU 7.2 does
+  /// so of a guest that it stops, after status 0.
+  private mutating func reset() throws(PlaneError) {
     for index in running.indices {
       let ring = VhostRing(ofDevice: index)
-      try plane.setBase(ring, of: set.pairs[index / 2], to: 0)
       try plane.setCall(ring, of: set.pairs[index / 2], to: nil)
       try plane.setError(ring, of: set.pairs[index / 2], to: nil)
     }
     try setFeatures([], isLogging: false)
+    startsAnew = Array(repeating: true, count: running.count)
   }
 
   /// SEND_RARP: a request for the guest's own address from its own address, as if the guest had sent it (RFC 903), so
@@ -271,6 +276,7 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
     try tellRunning(session)
     for ring in running.indices where running[ring] == nil && session.rings[ring].isRunning {
       guard let told = told(ring, session) else { continue }
+      if startsAnew[ring] { try setRing(ring, .base(0), UniqueArray()) }
       try tell(ring, told)
       try setAttached(ring / 2, true)
       try plane.setRunning(VhostRing(ofDevice: ring), of: set.pairs[ring / 2], true)

@@ -103,20 +103,28 @@ internal struct MappedMemory: ~Copyable {
       description: description, file: try identity(of: file),
       mapping: try map(
         "memory region at \(hex(description.guestAddress))", file, offset: description.fileOffset,
-        byteCount: description.byteCount, kernel: kernel))
+        byteCount: description.byteCount, isWholePages: true, kernel: kernel))
   }
 
-  /// Maps a part of a file of memory that a front end has sent, guest memory or the dirty log.
+  /// Maps the dirty log, which ends where it ends: QEMU's is as many words of 64 bits as its guest has memory, in a file
+  /// of that length. It is mapped up to the end of its last page.
+  internal static func mapLog(
+    _ area: LogArea, _ file: FileDescriptor, kernel: some KernelInterface
+  ) throws(PlaneError) -> SharedMapping {
+    try map(
+      "dirty log", file, offset: area.fileOffset, byteCount: area.byteCount, isWholePages: false, kernel: kernel)
+  }
+
+  /// Maps a part of a file of memory that a front end has sent.
   ///
   /// Memory it must be (a memfd, or a file on tmpfs or hugetlbfs): a page of any other file may come from a file system
-  /// of the peer's, which could keep a worker waiting for ever. Whole pages of that memory, and all of them in the file.
-  internal static func map(
-    _ what: String, _ file: FileDescriptor, offset: UInt64, byteCount: UInt64, kernel: some KernelInterface
+  /// of the peer's, which could keep a worker waiting for ever. All of it in the file.
+  private static func map(
+    _ what: String, _ file: FileDescriptor, offset: UInt64, byteCount: UInt64, isWholePages: Bool,
+    kernel: some KernelInterface
   ) throws(PlaneError) -> SharedMapping {
     let (end, wraps) = offset.addingReportingOverflow(byteCount)
-    guard !wraps, let length = Int(exactly: byteCount), length > 0 else {
-      throw PlaneError(what, "its length or offset is out of range")
-    }
+    guard !wraps, byteCount > 0 else { throw PlaneError(what, "its length or offset is out of range") }
     let page: UInt64?
     let available: UInt64
     do throws(Errno) {
@@ -128,11 +136,16 @@ internal struct MappedMemory: ~Copyable {
     guard let page else {
       throw PlaneError(what, "its file is not in memory: a memfd, tmpfs or hugetlbfs is wanted")
     }
-    guard offset % page == 0, byteCount % page == 0 else {
+    let rest = byteCount % page
+    guard offset % page == 0, rest == 0 || !isWholePages else {
       throw PlaneError(what, "it is no whole number of its file's pages of \(page) bytes")
     }
     guard available >= end else {
       throw PlaneError(what, "it ends at byte \(end) of a file that has \(available)")
+    }
+    // No file is longer than Int.max.
+    guard let length = Int(exactly: byteCount + (rest == 0 ? 0 : page - rest)) else {
+      throw PlaneError(what, "its length or offset is out of range")
     }
     do throws(Errno) {
       return try kernel.mmap(file, offset: offset, byteCount: length)

@@ -40,7 +40,8 @@ public enum Action: Sendable, Hashable {
   /// Disable every ring (RESET_OWNER).
   case disableRings
   /// Stop and disable every ring and forget features, ring settings and the log; memory stays mapped (RESET_DEVICE, or
-  /// device status 0).
+  /// device status 0). A ring starts at entry 0 after it, unless told otherwise; until then a ``stop(ring:)`` says where
+  /// the reset has stopped it.
   case reset
 }
 

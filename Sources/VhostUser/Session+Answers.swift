@@ -8,10 +8,16 @@ extension Session {
   /// SET_PROTOCOL_FEATURES may have turned REPLY_ACK on.
   ///
   /// A number, 0 for success: where REPLY_ACK was negotiated and the message has need_reply set, and to every
-  /// SET_LOG_BASE, which the specification answers in any case. Never to a request that has an answer of its own.
+  /// SET_LOG_BASE that was carried out, which the specification answers in any case. Never to a request that has an
+  /// answer of its own.
+  ///
+  /// A SET_LOG_BASE without need_reply that failed has none: QEMU waits for the answer and does not look into it, and
+  /// would migrate a guest of which it does not hear what was written.
   public func acknowledgement(of header: MessageHeader, failed: Bool) -> [UInt8]? {
     guard let request = FrontEndRequest(rawValue: header.request), !request.hasReplyOfItsOwn else { return nil }
-    guard request == .setLogBase || (header.needsReply && protocolFeatures.contains(.replyAck)) else { return nil }
+    guard (request == .setLogBase && !failed) || (header.needsReply && protocolFeatures.contains(.replyAck)) else {
+      return nil
+    }
     return BackEndReply.number(failed ? 1 : 0).encoded(replyTo: request)
   }
 
@@ -21,7 +27,6 @@ extension Session {
     if request == .getConfig, protocolFeatures.contains(.config) {
       return .reply(BackEndReply.empty.encoded(replyTo: request))
     }
-    if request == .setLogBase, !protocolFeatures.contains(.logSharedMemory) { return .close }
     return acknowledgement(of: header, failed: true).map(Refusal.reply) ?? .close
   }
 }

@@ -31,7 +31,7 @@ extension Session {
   }
 
   /// RESET_DEVICE and status 0: as at the start, but for the owner, what was negotiated of the protocol, and memory, of
-  /// which a front end with memory slots sends only what has changed.
+  /// which a front end with memory slots sends only what has changed. Where the rings have stopped can still be asked.
   internal mutating func reset() -> Action {
     rings = Array(repeating: Ring(), count: offer.ringCount)
     features = nil

@@ -41,8 +41,9 @@ extension ServeChecks {
       let plain: DeviceFeatures = [.version1, .protocolFeatures]
       try guest.start(pairs: 1, plain)
       try guest.exchange(frames: 4, onTap: served.index)
-      // The guest's memory begins at 4 GiB: 0x10_0000 pages, a bit each, and as many again.
-      let byteCount = 2 * (0x10_0000 / 8)
+      // The guest's memory begins at 4 GiB: 0x10_0000 pages, a bit each, and as many again. As QEMU's, the log is no whole
+      // number of pages, nor is its file.
+      let byteCount = 2 * (0x10_0000 / 8) + 8
       let file = try FrontEnd.memory(byteCount: byteCount)
       let log = try LinuxKernel().mmap(file.descriptor, offset: 0, byteCount: byteCount)
       func dirty() -> [Int] {
@@ -60,6 +61,24 @@ extension ServeChecks {
       for offset in dirty() { unsafe log.baseAddress.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self) }
       try guest.exchange(frames: 40, onTap: served.index)
       #expect(dirty().isEmpty, "\(dirty())")
+      _ = consume guest
+      try served.expectIdle()
+    }
+  }
+
+  /// A front end that does not ask would go on without a log, and a guest that it migrates would lack what was written.
+  func aLogThatIsRefused() async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(datapath, pairs: 1)
+      var guest = try FrontEnd(connectingTo: served.socket)
+      try guest.start(pairs: 1)
+      let file = try FrontEnd.memory(byteCount: 1 << 20)
+      let area = FrontEndMessage.setLogBase(LogArea(byteCount: 1 << 20 + 8, fileOffset: 0))
+      #expect(try guest.number(area, with: [file.descriptor]) != 0, "longer than its file")
+      try guest.exchange(frames: 4, onTap: served.index)
+      try guest.send(area.encoded(), with: [file.descriptor])
+      #expect(try guest.isClosedByPeer())
+      try served.process.waitForErrors("the connection has ended: SET_LOG_BASE: dirty log: it ends at byte")
       _ = consume guest
       try served.expectIdle()
     }

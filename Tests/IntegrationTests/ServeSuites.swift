@@ -1,5 +1,6 @@
 import LinuxIOTesting
 import Testing
+import VhostUser
 
 /// What is so of `mqctl serve` whoever moves the frames, with a front end of our own: each check for one data path.
 struct ServeChecks {
@@ -18,6 +19,8 @@ struct VhostServeTests {
     try await serve.twoHundredFrontEndsOneAfterTheOther()
   }
   @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
+  @Test(arguments: [FrontEndMessage.setStatus(0), .resetDevice])
+  func ringsAfterAReset(_ reset: FrontEndMessage) async throws { try await serve.ringsAfterAReset(reset) }
   @Test func endsInOrder() async throws { try await serve.endsInOrder() }
   @Test func asNobodyAndOnce() async throws { try await serve.asNobodyAndOnce() }
   @Test func brokenFramesCloseTheConnection() async throws { try await serve.brokenFramesCloseTheConnection() }
@@ -27,6 +30,7 @@ struct VhostServeTests {
   @Test func floodsEnd() async throws { try await serve.floodsEnd() }
   @Test func theTableChangesUnderRunningRings() async throws { try await serve.theTableChangesUnderRunningRings() }
   @Test func theDirtyLogIsWritten() async throws { try await serve.theDirtyLogIsWritten() }
+  @Test func aLogThatIsRefused() async throws { try await serve.aLogThatIsRefused() }
   @Test func theGuestIsAnnounced() async throws { try await serve.theGuestIsAnnounced() }
   @Test func permissionsAreThoseAskedFor() async throws { try await serve.permissionsAreThoseAskedFor() }
   @Test func aDeadSocketIsReplacedAndALivingOneIsNot() async throws {
@@ -47,6 +51,8 @@ struct TunServeTests {
     try await serve.twoHundredFrontEndsOneAfterTheOther()
   }
   @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
+  @Test(arguments: [FrontEndMessage.setStatus(0), .resetDevice])
+  func ringsAfterAReset(_ reset: FrontEndMessage) async throws { try await serve.ringsAfterAReset(reset) }
   @Test func endsInOrder() async throws { try await serve.endsInOrder() }
   @Test func asNobodyAndOnce() async throws { try await serve.asNobodyAndOnce() }
   @Test func brokenFramesCloseTheConnection() async throws { try await serve.brokenFramesCloseTheConnection() }
@@ -56,6 +62,7 @@ struct TunServeTests {
   @Test func floodsEnd() async throws { try await serve.floodsEnd() }
   @Test func theTableChangesUnderRunningRings() async throws { try await serve.theTableChangesUnderRunningRings() }
   @Test func theDirtyLogIsWritten() async throws { try await serve.theDirtyLogIsWritten() }
+  @Test func aLogThatIsRefused() async throws { try await serve.aLogThatIsRefused() }
   @Test func theGuestIsAnnounced() async throws { try await serve.theGuestIsAnnounced() }
   @Test func permissionsAreThoseAskedFor() async throws { try await serve.permissionsAreThoseAskedFor() }
   @Test func aDeadSocketIsReplacedAndALivingOneIsNot() async throws {

@@ -91,8 +91,10 @@ struct FrontEnd: ~Copyable {
     try demand(.setFeatures(features))
   }
 
-  /// Memory for so many guests, told in one table.
+  /// Fresh memory for so many guests, told in one table.
   mutating func share(pairs: Int) throws {
+    guests = UniqueArray()
+    files = UniqueArray()
     for pair in 0..<pairs {
       // Twice as much as it needs, so that a region can grow.
       let file = try Self.memory(byteCount: 2 * GuestRings<LinuxKernel>.byteCount)
@@ -129,7 +131,9 @@ struct FrontEnd: ~Copyable {
   private static func userAddress(ofPair pair: Int) -> UInt64 { UInt64(pair + 1) << 40 }
 
   /// Sets every pair's rings up; nothing runs yet.
-  func setRingsUp() throws {
+  ///
+  /// - Parameter base: where a ring starts; nil: that is not said.
+  func setRingsUp(from base: (Int) -> UInt16? = { _ in 0 }) throws {
     for pair in 0..<guests.count {
       switch guests[pair] {
       case .some(let guest):
@@ -137,15 +141,15 @@ struct FrontEnd: ~Copyable {
           let ring = 2 * pair + half
           let layout = half == 0 ? guest.receiveLayout : guest.transmitLayout
           let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
-          let base = Self.userAddress(ofPair: pair)
+          let start = Self.userAddress(ofPair: pair)
           try demand(.setVringNum(ring: UInt32(ring), size: layout.size))
-          try demand(.setVringBase(ring: UInt32(ring), base: 0))
+          if let base = base(ring) { try demand(.setVringBase(ring: UInt32(ring), base: base)) }
           try demand(
             .setVringAddr(
               ring: UInt32(ring),
               RingAddresses(
-                descriptors: base + UInt64(layout.descriptors), used: base + UInt64(layout.used),
-                available: base + UInt64(layout.available))))
+                descriptors: start + UInt64(layout.descriptors), used: start + UInt64(layout.used),
+                available: start + UInt64(layout.available))))
           try demand(
             .setVringCall(file), with: [half == 0 ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
           try demand(
