@@ -14,25 +14,20 @@ final class GuestRun {
   static let requirement = "needs \(qemu), of Debian's package qemu-system-x86"
   static let qemu = "/usr/bin/qemu-system-x86_64"
 
-  /// A line `MQGUEST word name=value …`.
-  struct Line: Equatable {
-    let word: String
-    let values: [String: String]
-
-    subscript(name: String) -> Int { values[name].flatMap { Int($0) } ?? -1 }
-  }
-
   /// QEMU's words, the program first, without the network. The guest's files are copied to where every user may read them.
   let words: [String]
   private let folder: PublicFolder
 
   /// A guest with a CPU for every pair, which stays up after its report until a line comes.
-  init(pairs: Int, seconds: Int) throws {
+  ///
+  /// - Parameter reboots: whether it may: otherwise that ends QEMU.
+  init(pairs: Int, seconds: Int, reboots: Bool = false) throws {
     folder = try PublicFolder()
     let arguments = try Programs.run(
       [
-        "\(Programs.root)/lab/guest/qemu-args", "--cpus", "\(pairs)", "--qemu", Self.qemu, "--",
-        "mq.address=\(Self.guestAddress)/\(Self.prefix)", "mq.peer=\(Self.hostAddress)", "mq.pings=\(Self.pings)",
+        "\(Programs.root)/lab/guest/qemu-args", "--cpus", "\(pairs)", "--qemu", Self.qemu,
+      ] + (reboots ? ["--reboots"] : []) + [
+        "--", "mq.address=\(Self.guestAddress)/\(Self.prefix)", "mq.peer=\(Self.hostAddress)", "mq.pings=\(Self.pings)",
         "mq.hold=600",
         "mq.timeout=\(seconds)", "mq.reach=\(seconds / 2)",
       ], seconds: 300)
@@ -49,18 +44,7 @@ final class GuestRun {
   func publish(_ path: String) throws -> String { try folder.copy(of: "\(Programs.root)/\(path)") }
 
   /// The report lines in what QEMU has printed so far.
-  static func lines(_ output: String) -> [Line] {
-    output.split(whereSeparator: \.isNewline).compactMap { line in
-      guard let start = line.range(of: "MQGUEST ") else { return nil }
-      let parts = line[start.upperBound...].split(separator: " ").map(String.init)
-      guard let word = parts.first else { return nil }
-      let pairs = parts.dropFirst().compactMap { part -> (String, String)? in
-        guard let equals = part.firstIndex(of: "=") else { return nil }
-        return (String(part[..<equals]), String(part[part.index(after: equals)...]))
-      }
-      return Line(word: word, values: Dictionary(pairs) { first, _ in first })
-    }
-  }
+  static func lines(_ output: String) -> [ReportReader.Line] { ReportReader.lines(output, mark: "MQGUEST") }
 
   /// Waits for the guest's report, runs `body` while the guest holds, lets it go and checks the report.
   static func check(
@@ -76,12 +60,19 @@ final class GuestRun {
     #expect(done["ok"] == 1, "\(outcome)")
     let queues = try #require(lines.first { $0.word == "queues" })
     #expect(queues["max"] == pairs && queues["current"] == pairs, "\(queues)")
+    expectPings(in: lines, pairs: pairs)
+  }
+
+  /// Every pair has sent its pings, and got its answers.
+  static func expectPings(
+    in lines: [ReportReader.Line], pairs: Int, at location: SourceLocation = #_sourceLocation
+  ) {
     let pings = lines.filter { $0.word == "ping" }
-    #expect(pings.map { $0["queue"] } == Array(0..<pairs), "\(pings)")
+    #expect(pings.map { $0["queue"] } == Array(0..<pairs), "\(pings)", sourceLocation: location)
     for ping in pings {
-      #expect(ping["sent"] == Self.pings && ping["received"] == Self.pings, "\(ping)")
+      #expect(ping["sent"] == Self.pings && ping["received"] == Self.pings, "\(ping)", sourceLocation: location)
       // The driver's own counters of that pair: it went out there, and the answer came in there.
-      #expect(ping["tx"] >= Self.pings && ping["rx"] >= Self.pings, "\(ping)")
+      #expect(ping["tx"] >= Self.pings && ping["rx"] >= Self.pings, "\(ping)", sourceLocation: location)
     }
   }
 

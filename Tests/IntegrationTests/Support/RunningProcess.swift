@@ -74,11 +74,17 @@ final class RunningProcess {
 
   /// Reads until what it printed on standard output holds `mark`.
   func waitForOutput(_ mark: String, seconds: Double = 60) throws {
+    try waitForOutput(mark, seconds: seconds) { $0.contains(mark) }
+  }
+
+  /// Reads until something is so of what it printed on standard output; `what` says what in an error.
+  func waitForOutput(_ what: String, seconds: Double, until isSo: (String) -> Bool) throws {
     let end = Deadline(seconds)
-    while !outText.contains(mark) {
-      guard !end.isOver else { throw timedOut("did not print '\(mark)'", seconds) }
+    while !isSo(outText) {
+      guard !end.isOver else { throw timedOut("did not print '\(what)'", seconds) }
       if try pump(end) {
-        guard outText.contains(mark) else { throw timedOut("ended without printing '\(mark)'", seconds) }
+        guard isSo(outText) else { throw timedOut("ended without printing '\(what)'", seconds) }
+        return
       }
     }
   }
@@ -158,6 +164,14 @@ final class RunningProcess {
     for (number, descriptor) in descriptors.enumerated() {
       unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, CInt(number))
     }
+    // A thread of the tests may have signals blocked, and a program that is started does not expect that.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     let own = ownEnvironment().merging(environment) { _, new in new }
     var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
     var variables = unsafe own.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
@@ -166,7 +180,7 @@ final class RunningProcess {
       unsafe variables.forEach { unsafe free($0) }
     }
     var process: pid_t = 0
-    let result = unsafe posix_spawnp(&process, words[0], &actions, nil, &arguments, &variables)
+    let result = unsafe posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
     guard result == 0 else { throw TimedOut(description: "cannot start \(words[0]): \(Errno(rawValue: result))") }
     return process
   }

@@ -8,8 +8,9 @@ import Testing
 final class ServedTap {
   let process: RunningProcess
   let socket: String
+  let name: String
   let index: Int
-  private let folder = try? PublicFolder()
+  private let folder: PublicFolder
 
   /// Descriptors of the serving process while nobody is connected.
   private(set) var idleDescriptors: [Int: String] = [:]
@@ -20,22 +21,28 @@ final class ServedTap {
   private let datapath: Datapath
 
   /// Starts it, and waits until it listens.
-  init(_ datapath: Datapath, pairs: Int, _ options: String...) throws {
+  convenience init(_ datapath: Datapath, pairs: Int, _ options: String...) throws {
+    try self.init(datapath, "tap0", pairs: pairs, options: options)
+  }
+
+  /// Likewise, with a name of its own and perhaps in a bridge.
+  init(_ datapath: Datapath, _ name: String, pairs: Int, bridge: String? = nil, options: [String]) throws {
     self.datapath = datapath
-    let name = try InterfaceName("tap0")
-    try TapFixture.make(DeviceSpec(name: name, pairs: pairs))
-    socket = try #require(folder).path + "/tap0.sock"
+    self.name = name
+    let tap = try InterfaceName(name)
+    try TapFixture.make(DeviceSpec(name: tap, pairs: pairs, bridge: bridge.map { try InterfaceName($0) }))
+    folder = try PublicFolder()
+    socket = "\(folder.path)/\(name).sock"
     if options.contains("--user") {
       // Who serves must be able to remove the socket in the end.
-      try FileManager.default.setAttributes(
-        [.ownerAccountID: 65534], ofItemAtPath: try #require(folder).path)
+      try FileManager.default.setAttributes([.ownerAccountID: 65534], ofItemAtPath: folder.path)
     }
     process = try RunningProcess(
-      [Programs.mqctl, "serve", "tap0", "--socket", socket, "--datapath", datapath.rawValue] + options)
+      [Programs.mqctl, "serve", name, "--socket", socket, "--datapath", datapath.rawValue] + options)
     try process.waitForErrors("pair(s) at")
     let links = try LinkSession()
-    index = try #require(try links.link(named: name)).index
-    try TapFixture.awaitOperation(of: name, links)
+    index = try #require(try links.link(named: tap)).index
+    try TapFixture.awaitOperation(of: tap, links)
     idleDescriptors = try openDescriptors(of: pid)
   }
 
@@ -60,6 +67,9 @@ final class ServedTap {
 
   var pid: Int { Int(process.processID) }
 
+  /// A name for another socket, beside the served one.
+  func path(_ name: String) -> String { "\(folder.path)/\(name)" }
+
   /// Mappings of the serving process that are a guest's memory.
   func guestMappings() throws -> [String] {
     try FileTree.text(of: "/proc/\(pid)/maps", limit: 1 << 20).split(separator: "\n").map(String.init)
@@ -78,7 +88,7 @@ final class ServedTap {
       return descriptors == idleDescriptors && workers.isEmpty && mappings.isEmpty
     }
     #expect(isIdle, "\(left)", sourceLocation: location)
-    let device = try ShownDevice.named("tap0", at: location)
+    let device = try ShownDevice.named(name, at: location)
     #expect(device.attachedQueues == 0 && device.carrier, "\(device)", sourceLocation: location)
   }
 

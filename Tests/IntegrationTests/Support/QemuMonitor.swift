@@ -1,0 +1,71 @@
+import Foundation
+import LinuxIO
+import SystemPackage
+
+/// QEMU's monitor, by QMP: a command, and what it returns.
+final class QemuMonitor {
+  private let socket: OwnedDescriptor
+  private var pending: [UInt8] = []
+
+  struct Refused: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// QEMU's words for a monitor at a path.
+  static func words(at path: String) -> [String] { ["-qmp", "unix:\(path),server=on,wait=off"] }
+
+  /// Connects once it is there.
+  init(at path: String) throws {
+    try Self.await(path)
+    socket = try UnixStream.connect(to: path)
+    _ = try read()
+    try run("qmp_capabilities")
+  }
+
+  /// Runs a command; what it returns, if that is an object.
+  @discardableResult
+  func run(_ command: String, _ arguments: [String: Any] = [:]) throws -> [String: Any] {
+    let request: [String: Any] = ["execute": command, "arguments": arguments]
+    try UnixStream.send([UInt8](JSONSerialization.data(withJSONObject: request)), to: socket.descriptor)
+    while true {
+      let answer = try read()
+      if answer["error"] != nil { throw Refused(description: "\(command): \(answer)") }
+      if let value = answer["return"] { return value as? [String: Any] ?? [:] }
+    }
+  }
+
+  /// Moves the guest to whoever listens at that path, and waits until it has gone.
+  func migrate(to path: String, seconds: Double) throws {
+    try Self.await(path)
+    try run("migrate-set-parameters", ["max-bandwidth": 1 << 30, "downtime-limit": 3000])
+    try run("migrate", ["uri": "unix:\(path)"])
+    var state: [String: Any] = [:]
+    _ = try eventually(seconds: seconds) {
+      state = try run("query-migrate")
+      return ["completed", "failed"].contains(state["status"] as? String)
+    }
+    guard state["status"] as? String == "completed" else { throw Refused(description: "migrate: \(state)") }
+  }
+
+  private static func await(_ path: String) throws {
+    guard eventually(seconds: 60, { FileManager.default.fileExists(atPath: path) }) else {
+      throw Refused(description: "\(path) does not appear")
+    }
+  }
+
+  /// The next object; one a line.
+  private func read() throws -> [String: Any] {
+    while true {
+      if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
+        let line = Data(pending[..<end])
+        pending.removeFirst(end + 1)
+        return try JSONSerialization.jsonObject(with: line) as? [String: Any] ?? [:]
+      }
+      guard try LinuxKernel().poll([socket.descriptor], milliseconds: 60_000)[0] else { throw Errno.timedOut }
+      var part: [UInt8] = []
+      let received = try UnixStream.receive(from: socket.descriptor, into: &part, atMost: 1 << 16)
+      guard received.byteCount > 0 else { throw Errno.connectionReset }
+      pending += part
+    }
+  }
+}
