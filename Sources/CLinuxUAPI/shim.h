@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 #include <sys/syscall.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -34,6 +35,8 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
 
 // tun: <linux/if_tun.h>
 static const unsigned long MQ_TUNSETIFF = TUNSETIFF;
@@ -212,17 +215,55 @@ static inline int mq_unix_datagram(const char *_Nonnull path, const char *_Nonnu
   return sent < 0 ? -1 : 0;
 }
 
-// A stream socket connected to a path.
+// A stream socket connected to a path; a leading '@' is Linux's abstract space.
 static inline int mq_unix_connect(const char *_Nonnull path) {
   struct sockaddr_un address;
   if (mq_unix_address(path, &address) < 0) return -1;
+  socklen_t size = sizeof address;
+  if (path[0] == '@') {
+    address.sun_path[0] = 0;
+    size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+  }
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+  if (connect(fd, (struct sockaddr *)&address, size) < 0) {
     mq_close_quietly(fd);
     return -1;
   }
   return fd;
+}
+
+// A listening stream socket, not blocking, with a name of the kernel's choice in the abstract space of this network
+// namespace: unix(7), "autobind". The name comes back with '@' in front.
+static inline int mq_unix_listen_unnamed(char *_Nonnull name, size_t room) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  socklen_t size = sizeof address;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address.sun_family) < 0 || listen(fd, 1) < 0 ||
+      getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+    mq_close_quietly(fd);
+    return -1;
+  }
+  size_t length = size - offsetof(struct sockaddr_un, sun_path);
+  if (length == 0 || length >= room) {
+    close(fd);
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(name, address.sun_path, length);
+  name[0] = '@';
+  name[length] = 0;
+  return fd;
+}
+
+// Who listens at the other end of a connected socket (SO_PEERCRED): a process id as this PID namespace has it, 0 if it has
+// none here. struct ucred hides behind _GNU_SOURCE.
+static inline int mq_unix_peer(int fd) {
+  int credentials[3] = {0, 0, 0};
+  socklen_t length = sizeof credentials;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, &length) < 0) return -1;
+  return credentials[0];
 }
 
 static inline int mq_accept(int fd) { return (int)syscall(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK); }
@@ -370,3 +411,79 @@ static inline int mq_thread_start(pthread_t *_Nonnull thread, size_t stack, void
 }
 static inline int mq_thread_interrupt(pthread_t thread) { return pthread_kill(thread, SIGURG); }
 static inline int mq_set_thread_name(const char *_Nonnull name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+// A packet socket that sends to one link and hears nothing: no protocol, frames with a virtio-net header of 10 bytes before
+// them (PACKET_VNET_HDR), straight to the driver (PACKET_QDISC_BYPASS). Not blocking.
+static inline int mq_packet_sender(int ifindex) {
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  struct sockaddr_ll address;
+  memset(&address, 0, sizeof address);
+  address.sll_family = AF_PACKET;
+  address.sll_ifindex = ifindex;
+  int yes = 1;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+      setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof yes) < 0 ||
+      setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof yes) < 0) {
+    mq_close_quietly(fd);
+    return -1;
+  }
+  return fd;
+}
+
+// struct mmsghdr, which hides behind _GNU_SOURCE.
+struct mq_mmsghdr {
+  struct msghdr header;
+  unsigned length;
+};
+
+// sendmmsg(2) of the same bytes `count` times: `messages` has room for as many. How many were taken.
+static inline int mq_send_copies(int fd, struct mq_mmsghdr *_Nonnull messages, unsigned count) {
+  return (int)syscall(SYS_sendmmsg, fd, messages, count, MSG_DONTWAIT);
+}
+
+static inline void mq_fill_messages(struct mq_mmsghdr *_Nonnull messages, unsigned count, struct iovec *_Nonnull part) {
+  memset(messages, 0, sizeof *messages * count);
+  for (unsigned i = 0; i < count; i++) {
+    messages[i].header.msg_iov = part;
+    messages[i].header.msg_iovlen = 1;
+  }
+}
+
+// sched_setaffinity(2) and sched_getaffinity(2) of one thread; cpu_set_t hides behind _GNU_SOURCE. A mask of 1024 CPUs.
+enum { MQ_CPU_WORDS = 16 };
+static inline int mq_set_affinity(int thread, const unsigned long *_Nonnull mask) {
+  return (int)syscall(SYS_sched_setaffinity, thread, sizeof(unsigned long) * MQ_CPU_WORDS, mask);
+}
+static inline int mq_get_affinity(int thread, unsigned long *_Nonnull mask) {
+  return (int)syscall(SYS_sched_getaffinity, thread, sizeof(unsigned long) * MQ_CPU_WORDS, mask);
+}
+
+// fork(2), which Swift does not import: for a process of one thread only.
+static inline int mq_fork(void) { return fork(); }
+
+// prctl(PR_SET_PDEATHSIG): SIGKILL when the thread that forked this process ends. ESRCH if it has ended already.
+static inline int mq_die_with(int parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return -1;
+  if (getppid() == parent) return 0;
+  errno = ESRCH;
+  return -1;
+}
+
+// SIOCSARP: a permanent entry in a link's neighbour table, so that nobody is asked by ARP. `address` as on the wire.
+static inline int mq_set_neighbour(const char *_Nonnull link, const unsigned char *_Nonnull address,
+                                   const unsigned char *_Nonnull mac) {
+  struct arpreq request;
+  struct sockaddr_in protocol = {.sin_family = AF_INET};
+  memset(&request, 0, sizeof request);
+  memcpy(&protocol.sin_addr, address, 4);
+  memcpy(&request.arp_pa, &protocol, sizeof protocol);
+  request.arp_ha.sa_family = ARPHRD_ETHER;
+  memcpy(request.arp_ha.sa_data, mac, 6);
+  request.arp_flags = ATF_PERM | ATF_COM;
+  strncpy(request.arp_dev, link, sizeof request.arp_dev - 1);
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  int result = ioctl(fd, SIOCSARP, &request);
+  mq_close_quietly(fd);
+  return result;
+}

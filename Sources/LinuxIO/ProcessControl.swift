@@ -58,6 +58,11 @@ public enum ProcessControl {
     try check(mq_close_range(UInt32(first), .max))
   }
 
+  /// dup2(2): what is written to `target`, such as standard error, goes to `descriptor`.
+  public static func redirect(_ target: FileDescriptor, to descriptor: FileDescriptor) throws(Errno) {
+    try check(dup2(descriptor.rawValue, target.rawValue))
+  }
+
   /// setenv(3).
   public static func setEnvironment(_ name: String, to value: String) throws(Errno) {
     try check(unsafe setenv(name, value, 1))

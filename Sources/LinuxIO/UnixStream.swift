@@ -13,7 +13,35 @@ public enum UnixStream {
     try owned(unsafe mq_unix_listen(path))
   }
 
-  /// socket(2), connect(2). Blocking.
+  /// A listening socket, not blocking, with a name that the kernel has chosen in the abstract space of this thread's
+  /// network namespace (unix(7), autobind), for ``connect(to:)``. It is nowhere in the file system, and goes with its last
+  /// descriptor.
+  public static func listenUnnamed() throws(Errno) -> Unnamed {
+    var name = [CChar](repeating: 0, count: 108)
+    let socket = try owned(unsafe mq_unix_listen_unnamed(&name, name.count))
+    return Unnamed(
+      socket: socket, name: String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+  }
+
+  /// What ``listenUnnamed()`` made.
+  public struct Unnamed: ~Copyable {
+    /// The socket.
+    public let socket: OwnedDescriptor
+    /// Its name.
+    public let name: String
+
+    /// Only the socket.
+    public consuming func takeSocket() -> OwnedDescriptor { socket }
+  }
+
+  /// SO_PEERCRED: the process at the other end of a connected socket, or that listened for it; nil if this PID namespace
+  /// does not have it.
+  public static func peer(of socket: FileDescriptor) throws(Errno) -> Int? {
+    let process = try check(mq_unix_peer(socket.rawValue))
+    return process > 0 ? Int(process) : nil
+  }
+
+  /// socket(2), connect(2). Blocking. A path that begins with `@` is of Linux's abstract space.
   public static func connect(to path: String) throws(Errno) -> OwnedDescriptor {
     try owned(unsafe mq_unix_connect(path))
   }

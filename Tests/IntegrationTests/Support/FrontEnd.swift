@@ -11,38 +11,30 @@ import Virtqueue
 
 /// A vhost-user front end with a software guest behind it: what a hypervisor is to `mqctl serve`.
 struct FrontEnd: ~Copyable {
-  private let socket: OwnedDescriptor
+  private let connection: FrontEndConnection
   /// The guest's side of each pair that was set up.
   private(set) var guests = UniqueArray<GuestRings<LinuxKernel>?>()
   private var files = UniqueArray<OwnedDescriptor>()
 
-  struct Closed: Error {}
-
   init(connectingTo path: String) throws {
-    socket = try UnixStream.connect(to: path)
+    connection = try FrontEndConnection(connectingTo: path)
   }
 
   /// Sends bytes as they are.
   func send(_ bytes: [UInt8], with descriptors: [FileDescriptor] = []) throws {
-    try UnixStream.send(bytes, with: descriptors, to: socket.descriptor)
+    try connection.send(bytes, with: descriptors)
   }
 
-  /// Sends a message and reads its answer; throws ``Closed`` when the connection ends instead.
+  /// Sends a message and reads its answer.
   func ask(
     _ message: FrontEndMessage, with descriptors: [FileDescriptor] = [], needsReply: Bool = false
   ) throws -> BackEndReply {
-    try send(message.encoded(needsReply: needsReply), with: descriptors)
-    let header = try MessageHeader(bytes: read(MessageHeader.byteCount))
-    return try BackEndReply.decode(
-      header: header, payload: read(Int(header.payloadSize)), replyTo: message.request)
+    try connection.ask(message, with: descriptors, needsReply: needsReply)
   }
 
   /// Likewise of a message whose answer is a number.
   func number(_ message: FrontEndMessage, with descriptors: [FileDescriptor] = []) throws -> UInt64 {
-    guard case .number(let number) = try ask(message, with: descriptors, needsReply: true) else {
-      throw Errno.badMessage
-    }
-    return number
+    try connection.number(message, with: descriptors)
   }
 
   /// Sends a message that must be done.
@@ -53,27 +45,15 @@ struct FrontEnd: ~Copyable {
     #expect(answer == 0, "\(message)", sourceLocation: location)
   }
 
-  /// What comes next; throws ``Closed`` at the end of the stream, `ETIMEDOUT` after 20 s.
-  func read(_ count: Int) throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    while bytes.count < count {
-      guard try LinuxKernel().poll([socket.descriptor], milliseconds: 20_000)[0] else { throw Errno.timedOut }
-      var part: [UInt8] = []
-      let received = try UnixStream.receive(from: socket.descriptor, into: &part, atMost: count - bytes.count)
-      guard received.byteCount > 0 else { throw Closed() }
-      bytes += part
-    }
-    return bytes
-  }
+  /// What comes next.
+  func read(_ count: Int) throws -> [UInt8] { try connection.read(count) }
 
   /// Whether the other side closes, and has nothing more to say.
   func isClosedByPeer() throws -> Bool {
     do {
       _ = try read(1)
       return false
-    } catch is Closed {
-      return true
-    } catch Errno.connectionReset {
+    } catch FrontEndConnection.Failure.closed {
       return true
     }
   }
