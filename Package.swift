@@ -60,11 +60,18 @@ let package = Package(
         "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser", "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
+    .target(
+      name: "LoadGenerator",
+      dependencies: [
+        "DataPlane", "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser", "Virtqueue", basicContainers,
+        systemPackage,
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "mqctl",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        "DataPlane", "LinuxIO", "Orchestrator", "TapMQ", "VhostKernel", systemPackage,
+        "DataPlane", "LinuxIO", "LoadGenerator", "Orchestrator", "TapMQ", "VhostKernel", systemPackage,
       ],
       swiftSettings: strict),
 
@@ -95,6 +102,8 @@ let package = Package(
       name: "DataPlaneTests",
       dependencies: ["DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
       swiftSettings: strict),
+    .testTarget(
+      name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Virtqueue"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -57,6 +57,7 @@ struct Mqctl: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Create.self, Delete.self, List.self, Show.self, Exec.self, Serve.self, Args.self, Verify.self, Doctor.self,
+      Create.self, Delete.self, List.self, Show.self, Exec.self, Serve.self, Args.self, Verify.self, Bench.self,
+      Doctor.self,
     ])
 }

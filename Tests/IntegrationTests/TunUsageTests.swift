@@ -21,7 +21,8 @@ extension TunTests {
           "MQCTL_TAP_FDS",
         ]
       ), ("args", ["<name>", "--for", "--pairs", "--netns", "qemu", "cloud-hypervisor", "crosvm", "libvirt"]),
-      ("verify", ["<name>", "--ephemeral", "--pairs", "--frames", "--vhost", "--netns"]), ("doctor", ["--pairs"]),
+      ("verify", ["<name>", "--ephemeral", "--pairs", "--frames", "--vhost", "--netns"]),
+      ("bench", ["--pairs", "--size", "--direction", "--seconds", "--through", "--chart"]), ("doctor", ["--pairs"]),
     ]
 
     @Test func everyCommandHasHelp() throws {

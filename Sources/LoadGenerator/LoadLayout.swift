@@ -1,0 +1,42 @@
+internal import Virtqueue
+
+/// What a pair's guest has in its memory: two rings and the buffers of both.
+internal struct LoadLayout: Sendable {
+  /// Entries of either ring: what QEMU gives a guest.
+  static let ringSize = 256
+  /// How much memory transmit buffers take at most; frames are alike, so descriptors may share one.
+  private static let transmitLimit = 4 << 20
+
+  let receive: SplitRingLayout
+  let transmit: SplitRingLayout
+  /// The first receive buffer, and how far it is from one to the next; as many as the ring has entries.
+  let receiveBuffers: Int
+  let receiveStride: Int
+  /// Likewise.
+  let transmitBuffers: Int
+  let transmitStride: Int
+  let transmitCount: Int
+  /// The frame that is answered.
+  let echo: Int
+  /// All of it, whole pages.
+  let byteCount: Int
+
+  /// For frames of up to `size` bytes. Without mergeable buffers a guest that takes segmented frames must have room for
+  /// the longest in each buffer (virtio 1.2 §5.1.6.3.1).
+  init(size: Int) {
+    guard let receive = SplitRingLayout(size: Self.ringSize),
+      let transmit = SplitRingLayout(size: Self.ringSize, at: receive.end)
+    else { fatalError("256 is a ring size") }
+    self.receive = receive
+    self.transmit = transmit
+    receiveBuffers = Self.pages(transmit.end)
+    receiveStride = LoadFrame.isSegmented(size) ? 17 * 4096 : 2048
+    transmitStride = (LoadFrame.headerByteCount + size + 63) & ~63
+    transmitCount = min(Self.ringSize, Self.transmitLimit / transmitStride)
+    transmitBuffers = receiveBuffers + Self.ringSize * receiveStride
+    echo = Self.pages(transmitBuffers + transmitCount * transmitStride)
+    byteCount = echo + 4096
+  }
+
+  private static func pages(_ offset: Int) -> Int { (offset + 4095) & ~4095 }
+}
