@@ -108,6 +108,10 @@ public import Synchronization
     self.usedLogAddress = usedLogAddress
   }
 
+  deinit {
+    memory.deallocate()
+  }
+
   /// The available index from which another device would go on: VRING_BASE. What was taken and not given back counts as done.
   @inlinable
   public var base: UInt16 { nextAvailable }

@@ -18,8 +18,10 @@
 }
 
 /// The guest's memory as one ring sees it: its own copy of the table, and the region it was in last.
+///
+/// The ring deallocates it. (With a `deinit` of its own the optimizer of Swift 6.3.1 ends by an assertion, in the ring's setter.)
 @safe @usableFromInline
-internal struct GuestMemory: ~Copyable {
+internal struct GuestMemory: BitwiseCopyable {
   // Sorted by guest address.
   @unsafe private let regions: UnsafeMutablePointer<GuestRegion>
   private let count: Int
@@ -38,7 +40,7 @@ internal struct GuestMemory: ~Copyable {
     unsafe base = UnsafeMutableRawPointer(regions)
   }
 
-  deinit {
+  internal func deallocate() {
     unsafe regions.deallocate()
   }
 
