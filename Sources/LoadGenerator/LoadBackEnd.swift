@@ -8,6 +8,8 @@ internal struct LoadBackEnd: ~Copyable {
   private var served: ServedBackEnd?
   /// To its socket.
   let connection: FrontEndConnection
+  /// What was negotiated.
+  let features: DeviceFeatures
   /// Its process; nil if this PID namespace does not have it.
   let process: Int?
 
@@ -23,13 +25,15 @@ internal struct LoadBackEnd: ~Copyable {
       served = consume started
     }
     let connection: FrontEndConnection
+    var features: DeviceFeatures = []
     do throws(LoadError) {
-      connection = try Self.connect(to: socket, pairs: pairs, size: size, tap)
+      connection = try Self.connect(to: socket, pairs: pairs, size: size, tap, &features)
     } catch {
       throw Self.explain(error, &served)
     }
     self.process = tap == nil ? (try? UnixStream.peer(of: connection.descriptor)) ?? nil : process
     self.connection = connection
+    self.features = features
     self.served = served
   }
 
@@ -42,7 +46,7 @@ internal struct LoadBackEnd: ~Copyable {
   }
 
   private static func connect(
-    to socket: String, pairs: Int, size: Int, _ tap: LoadTap?
+    to socket: String, pairs: Int, size: Int, _ tap: LoadTap?, _ features: inout DeviceFeatures
   ) throws(LoadError) -> FrontEndConnection {
     var connection: FrontEndConnection
     do throws(FrontEndConnection.Failure) {
@@ -54,7 +58,8 @@ internal struct LoadBackEnd: ~Copyable {
       var required: DeviceFeatures = [.version1, .protocolFeatures]
       if LoadFrame.isSegmented(size) { required.formUnion([.checksum, .hostTSO4, .guestChecksum, .guestTSO4]) }
       if pairs > 1 { required.insert(.multiQueue) }
-      _ = try connection.negotiate(required: required, protocolFeatures: [.multiQueue, .replyAck])
+      features = try connection.negotiate(
+        required: required, optional: .eventIndex, protocolFeatures: [.multiQueue, .replyAck])
       if pairs > 1 {
         let offered = Int(truncatingIfNeeded: try connection.number(.getQueueNum))
         guard offered >= pairs else { throw FrontEndConnection.Failure.lacks(["\(pairs) queue pairs"]) }

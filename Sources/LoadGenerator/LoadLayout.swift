@@ -4,15 +4,16 @@ internal import Virtqueue
 internal struct LoadLayout: Sendable {
   /// Entries of either ring: what QEMU gives a guest.
   static let ringSize = 256
-  /// How much memory transmit buffers take at most; frames are alike, so descriptors may share one.
-  private static let transmitLimit = 4 << 20
+  /// How much memory the buffers of a ring take at most: with more than that no frame would be found in a cache.
+  private static let limit = 4 << 20
 
   let receive: SplitRingLayout
   let transmit: SplitRingLayout
-  /// The first receive buffer, and how far it is from one to the next; as many as the ring has entries.
+  /// The first receive buffer, how far it is from one to the next, and how many there are.
   let receiveBuffers: Int
   let receiveStride: Int
-  /// Likewise.
+  let receiveCount: Int
+  /// Likewise; frames are alike, so several descriptors may have one.
   let transmitBuffers: Int
   let transmitStride: Int
   let transmitCount: Int
@@ -32,8 +33,9 @@ internal struct LoadLayout: Sendable {
     receiveBuffers = Self.pages(transmit.end)
     receiveStride = LoadFrame.isSegmented(size) ? 17 * 4096 : 2048
     transmitStride = (LoadFrame.headerByteCount + size + 63) & ~63
-    transmitCount = min(Self.ringSize, Self.transmitLimit / transmitStride)
-    transmitBuffers = receiveBuffers + Self.ringSize * receiveStride
+    receiveCount = min(Self.ringSize, Self.limit / receiveStride)
+    transmitCount = min(Self.ringSize, Self.limit / transmitStride)
+    transmitBuffers = receiveBuffers + receiveCount * receiveStride
     echo = Self.pages(transmitBuffers + transmitCount * transmitStride)
     byteCount = echo + 4096
   }

@@ -51,6 +51,8 @@ public struct LoadMeasurement: Sendable, Equatable {
   public internal(set) var ringsTransmitted: Int
   /// Likewise.
   public internal(set) var ringsReceived: Int
+  /// Of the time in which workers and generators could have run, the part in which they waited for a CPU.
+  public internal(set) var waited: Double
   /// Whether no worker and no generator shared a CPU.
   public internal(set) var isExclusive: Bool
 

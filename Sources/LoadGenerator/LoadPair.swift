@@ -11,9 +11,6 @@ internal import Virtqueue
 @safe internal struct LoadPair: ~Copyable {
   /// How many frames go into the rings, or to the tap, before the other direction has its turn.
   private static let batch = 64
-  /// Frames on their way to the guest at one time: no more than its ring has buffers for, and a quarter of what a tap queue
-  /// holds, so that none is dropped for want of room.
-  private static let window = LoadLayout.ringSize
   /// How long frames to the guest may be on their way before they count as lost.
   private static let patience: UInt64 = 200_000_000
   /// How often a guest that only receives sends a frame: tun forgets after 3 s which queue a flow came from.
@@ -28,6 +25,9 @@ internal import Virtqueue
   private let index: Int
   private let size: Int
   private let mark: UInt64
+  /// Frames on their way to the guest at one time: no more than its ring has buffers for, and 2 MiB. Far fewer than a tap queue
+  /// holds, so that none is dropped for want of room.
+  private let window: Int
   // Which buffer a receive descriptor has.
   private let receiveBuffers: UnsafeMutablePointer<UInt16>
   private var nextTransmit = 0
@@ -59,10 +59,12 @@ internal import Virtqueue
   /// - Parameters:
   ///   - memory: of the pair, ``LoadLayout/byteCount`` long.
   ///   - guestBase: where the guest has it.
-  ///   - destination: whom frames from the guest are for, and who answers echoes.
+  ///   - destination: whom frames from the guest are for.
+  ///   - answerer: who answers echoes.
+  ///   - eventIndex: whether VIRTIO_F_EVENT_IDX was negotiated.
   init(
     _ frame: LoadFrame, size: Int, layout: LoadLayout, memory: UnsafeMutableRawPointer, guestBase: UInt64,
-    destination: [UInt8], answerer: [UInt8]
+    destination: [UInt8], answerer: [UInt8], eventIndex: Bool
   ) throws(Errno) {
     let kernel = LinuxKernel()
     let receiveKick = try kernel.eventfd()
@@ -79,10 +81,11 @@ internal import Virtqueue
     index = frame.pair
     self.size = size
     mark = frame.mark
+    window = min(layout.receiveCount, max(16, (2 << 20) / size))
     unsafe receiveBuffers = .allocate(capacity: LoadLayout.ringSize)
     unsafe receiveBuffers.initialize(repeating: 0, count: LoadLayout.ringSize)
-    receiveRing = unsafe DriverRing(layout.receive, in: memory)
-    transmitRing = unsafe DriverRing(layout.transmit, in: memory)
+    receiveRing = unsafe DriverRing(layout.receive, in: memory, eventIndex: eventIndex)
+    transmitRing = unsafe DriverRing(layout.transmit, in: memory, eventIndex: eventIndex)
     echoSize = min(size, LoadFrame.plainLimit)
     let bytes = LoadFrame.header(size: size) + frame.bytes(size: size, toGuest: false, destination: destination)
     for buffer in 0..<layout.transmitCount {
@@ -92,7 +95,7 @@ internal import Virtqueue
     unsafe Self.put(echo, at: memory + layout.echo)
     let check = LoadFrame.headerByteCount + LoadFrame.echoChecksumOffset
     echoChecksum = UInt16(echo[check]) << 8 | UInt16(echo[check + 1])
-    for buffer in 0..<LoadLayout.ringSize { post(UInt16(buffer)) }
+    for buffer in 0..<layout.receiveCount { post(UInt16(buffer)) }
     receiveRing.publish()
   }
 
@@ -107,6 +110,8 @@ internal import Virtqueue
   /// - Parameter sender: sends this pair's frames to the tap; nil where there is no tap.
   mutating func serve(_ board: borrowing LoadBoard, _ sender: borrowing PacketSender?) throws(Failure) {
     let waiter = EventWaiter([receiveCall.descriptor, transmitCall.descriptor])
+    receiveRing.suppressCalls()
+    transmitRing.suppressCalls()
     while true {
       let command = board.command
       switch command {
@@ -158,13 +163,14 @@ internal import Virtqueue
         if command.sends, now &- lastProgress > 5_000_000_000 {
           throw Failure(text: "the back end has taken nothing from its transmit ring for 5 s")
         }
-        waiter.wait(milliseconds: 10)
+        // As a guest's driver does, not for every buffer: half of what is on its way.
+        sleep(waiter, received: inFlight / 2, transmitted: (LoadLayout.ringSize - transmitRing.room) / 2)
       }
     }
     try settle(sending: 0, waiter)
     let end = MonotonicClock.nanoseconds &+ 2_000_000_000
     while inFlight > 0, MonotonicClock.nanoseconds < end {
-      if reap() == 0 { waiter.wait(milliseconds: 10) }
+      if reap() == 0 { sleep(waiter) }
     }
     inFlight = 0
   }
@@ -216,8 +222,18 @@ internal import Virtqueue
         return nil
       }
       try check()
-      waiter.wait(milliseconds: 10)
+      sleep(waiter)
     }
+  }
+
+  /// Waits until the device has used more than so many buffers of either ring, where it can be told so; or a moment.
+  private func sleep(_ waiter: borrowing EventWaiter, received: Int = 0, transmitted: Int = 0) {
+    // Both are asked, so no short cut: either may have something already.
+    let hasReceived = receiveRing.requestCalls(after: UInt16(truncatingIfNeeded: received))
+    let hasTransmitted = transmitRing.requestCalls(after: UInt16(truncatingIfNeeded: transmitted))
+    if !hasReceived, !hasTransmitted { waiter.wait(milliseconds: 10) }
+    receiveRing.suppressCalls()
+    transmitRing.suppressCalls()
   }
 
   // MARK: Rings
@@ -317,9 +333,9 @@ internal import Virtqueue
 
   /// Sends to the tap what the window has room for.
   private mutating func pumpSend(_ sender: borrowing PacketSender?) throws(Failure) -> Int {
-    let room = Self.window &- inFlight
+    let room = window &- inFlight
     // A call for one frame costs as much as one for many.
-    guard room >= Self.batch / 2 else { return 0 }
+    guard room >= min(Self.batch, window / 2) else { return 0 }
     switch sender {
     case .some(let sender):
       let count: Int
@@ -355,7 +371,7 @@ internal import Virtqueue
       guard MonotonicClock.nanoseconds < end else {
         throw Failure(text: "the back end has kept transmit buffers for 10 s")
       }
-      waiter.wait(milliseconds: 10)
+      sleep(waiter)
     }
   }
 

@@ -45,7 +45,8 @@ internal struct LoadRig: ~Copyable {
           try unsafe LoadPair(
             frame, size: size, layout: layout, memory: memory.mapping.baseAddress + pair * layout.byteCount,
             guestBase: guestBase + UInt64(pair * layout.byteCount),
-            destination: tap == nil ? nowhere : nobody, answerer: tap?.mac ?? nowhere))
+            destination: tap == nil ? nowhere : nobody, answerer: tap?.mac ?? nowhere,
+            eventIndex: backEnd.features.contains(.eventIndex)))
         try tap?.introduce(frame)
       }
     } catch {

@@ -58,6 +58,11 @@ internal struct LoadSample {
     let loads = backEnd.compactMap { thread in
       load(thread, first.backEnd.first { $0.thread == thread.thread }).map { (thread.cpu, $0) }
     }
+    let now = backEnd + generators.compactMap { $0 }
+    let then = first.backEnd + first.generators.compactMap { $0 }
+    let pairsOfUse = now.compactMap { use in then.first { $0.thread == use.thread }.map { (use, $0) } }
+    let ran = pairsOfUse.map { $0.nanoseconds - $1.nanoseconds }.reduce(0, +)
+    let waited = pairsOfUse.map { $0.waited - $1.waited }.reduce(0, +)
     if !backEnd.isEmpty { total.workerLoad = loads.map(\.1).reduce(0, +) }
     // Threads that only slept ran nowhere.
     total.workerCPUs = Set(loads.filter { $0.1 > 0.005 }.map(\.0)).sorted()
@@ -65,6 +70,6 @@ internal struct LoadSample {
     return LoadMeasurement(
       pairs: pairs, size: size, direction: direction, seconds: seconds, flows: flows, total: total,
       latencySize: min(size, LoadFrame.plainLimit), stray: 0, tap: nil, ringsTransmitted: 0, ringsReceived: 0,
-      isExclusive: isExclusive)
+      waited: Double(waited) / Double(max(1, ran + waited)), isExclusive: isExclusive)
   }
 }

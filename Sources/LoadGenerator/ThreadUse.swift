@@ -5,6 +5,8 @@ internal import SystemPackage
 internal struct ThreadUse: Sendable {
   let thread: Int
   let nanoseconds: Int
+  /// How long it has waited for a CPU.
+  let waited: Int
   /// The CPU that it last ran on.
   let cpu: Int
   /// Whether it runs, or would if it had a CPU.
@@ -22,8 +24,9 @@ internal struct ThreadUse: Sendable {
     self.cpu = cpu
     isRunning = fields[0] == "R"
     // In nanoseconds, where the kernel keeps them; else in hundredths of a second.
-    let exact = (try? FileTree.text(of: "\(folder)/schedstat"))?.split(separator: " ").first.flatMap { Int($0) }
-    nanoseconds = exact ?? (user + system) * 10_000_000
+    let exact = (try? FileTree.text(of: "\(folder)/schedstat"))?.split(separator: " ").compactMap { Int($0) } ?? []
+    nanoseconds = exact.first ?? (user + system) * 10_000_000
+    waited = exact.count > 1 ? exact[1] : 0
   }
 
   /// Every thread of a process, in the order of their numbers.

@@ -80,15 +80,21 @@ extension DriverRing {
 
   /// Asks the device for a call when it has used more than what was taken (virtio 1.2 §2.7.7). True if it has already, for which
   /// no call may come: take it, and ask again.
+  ///
+  /// - Parameter count: with VIRTIO_F_EVENT_IDX, how many more it may use without a call, fewer than it has; without, any is
+  ///   enough.
   @inlinable
-  public func requestCalls() -> Bool {
+  public func requestCalls(after count: UInt16 = 0) -> Bool {
+    var enough: UInt16 = 0
     if eventIndex {
-      unsafe Self.word(availableFlags + (4 &+ 2 &* (Int(mask) &+ 1))).pointee.store(lastUsed, ordering: .relaxed)
+      enough = count
+      unsafe Self.word(availableFlags + (4 &+ 2 &* (Int(mask) &+ 1))).pointee.store(
+        lastUsed &+ count, ordering: .relaxed)
     } else {
       unsafe Self.word(availableFlags).pointee.store(0, ordering: .relaxed)
     }
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    return unsafe Self.index(usedFlags).pointee.load(ordering: .acquiring) != lastUsed && !broken
+    return unsafe Self.index(usedFlags).pointee.load(ordering: .acquiring) &- lastUsed > enough && !broken
   }
 
   /// The descriptors that follow one in its chain are free again.

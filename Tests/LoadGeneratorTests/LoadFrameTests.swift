@@ -67,9 +67,10 @@ struct LoadFrameTests {
     let layout = LoadLayout(size: size)
     #expect(layout.receive.end <= layout.transmit.descriptors && layout.transmit.end <= layout.receiveBuffers)
     #expect(layout.receiveStride >= 12 + size && layout.transmitStride >= 12 + size)
-    #expect(layout.receiveBuffers + LoadLayout.ringSize * layout.receiveStride <= layout.transmitBuffers)
+    #expect(layout.receiveBuffers + layout.receiveCount * layout.receiveStride <= layout.transmitBuffers)
     #expect(layout.transmitBuffers + layout.transmitCount * layout.transmitStride <= layout.echo)
     #expect(layout.echo + 12 + min(size, 1514) <= layout.byteCount && layout.byteCount % 4096 == 0)
-    #expect((1...LoadLayout.ringSize).contains(layout.transmitCount))
+    #expect((32...LoadLayout.ringSize).contains(layout.transmitCount))
+    #expect((32...LoadLayout.ringSize).contains(layout.receiveCount))
   }
 }

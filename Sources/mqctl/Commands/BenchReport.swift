@@ -46,6 +46,7 @@ struct BenchReport: Encodable {
     let ringsTransmitted: Int
     let ringsReceived: Int
     let exclusive: Bool
+    let waited: Double
     let tap: Tap?
     let total: Flow
     let flows: [Flow]
@@ -73,7 +74,7 @@ struct BenchReport: Encodable {
         pairs: measurement.pairs, size: measurement.size, direction: measurement.direction.rawValue,
         seconds: measurement.seconds, scale: base.flatMap { measurement.scale(from: $0) },
         latencySize: measurement.latencySize, stray: measurement.stray, ringsTransmitted: measurement.ringsTransmitted,
-        ringsReceived: measurement.ringsReceived, exclusive: measurement.isExclusive,
+        ringsReceived: measurement.ringsReceived, exclusive: measurement.isExclusive, waited: measurement.waited,
         tap: measurement.tap.map {
           Tap(
             fromGuests: $0.fromGuests, fromGuestsDropped: $0.fromGuestsDropped, toGuests: $0.toGuests,
@@ -107,6 +108,11 @@ struct BenchReport: Encodable {
     lines += omissions.map { "not measured: \($0.pairs) pair(s) of \($0.size) B: \($0.reason)" }
     if measurements.contains(where: { !$0.exclusive }) {
       lines.append("where CPUs are too few, workers share some of them and load generators the others")
+    }
+    // Where CPUs are shared, they wait for each other too.
+    if let most = measurements.filter(\.exclusive).map(\.waited).max(), most > 0.1 {
+      lines.append(
+        "other programs used the same CPUs: workers and generators waited up to \(Int(most * 100)) % of the time")
     }
     if measurements.contains(where: { $0.stray > 0 }) {
       lines.append("frames that came out of another pair's ring: \(measurements.map(\.stray).reduce(0, +))")
