@@ -10,6 +10,7 @@ extension ServeChecks {
   func framesThroughEveryPair(_ pairs: Int) async throws {
     try await FreshNamespace.run {
       let served = try ServedTap(datapath, pairs: pairs)
+      try served.expectConfined()
       var guest = try FrontEnd(connectingTo: served.socket)
       try guest.start(pairs: pairs)
       try served.expectThreads(pairs)

@@ -37,6 +37,8 @@ struct VhostServeTests {
     try await serve.aDeadSocketIsReplacedAndALivingOneIsNot()
   }
   @Test func socketActivation() async throws { try await serve.socketActivation() }
+  @Test(arguments: [false, true]) func theCarrier(_ isKept: Bool) async throws { try await serve.theCarrier(isKept) }
+  @Test func showAndListSayWhoServesWhere() async throws { try await serve.showAndListSayWhoServesWhere() }
 }
 
 /// On threads of the serving process.
@@ -69,4 +71,6 @@ struct TunServeTests {
     try await serve.aDeadSocketIsReplacedAndALivingOneIsNot()
   }
   @Test func socketActivation() async throws { try await serve.socketActivation() }
+  @Test(arguments: [false, true]) func theCarrier(_ isKept: Bool) async throws { try await serve.theCarrier(isKept) }
+  @Test func showAndListSayWhoServesWhere() async throws { try await serve.showAndListSayWhoServesWhere() }
 }

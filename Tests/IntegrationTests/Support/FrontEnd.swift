@@ -3,6 +3,7 @@ import CLinuxUAPI
 import Glibc
 import LinuxIO
 import SystemPackage
+import TapMQ
 import Testing
 import VhostUser
 import Virtqueue
@@ -160,6 +161,11 @@ struct FrontEnd: ~Copyable {
     frames: Int, onTap index: Int, at location: SourceLocation = #_sourceLocation
   ) throws {
     let kernel = LinuxKernel()
+    let links = try LinkSession()
+    // The carrier came with the first pair; the kernel lets nothing through before it has noticed.
+    #expect(
+      try eventually { try links.links().contains { $0.index == index && $0.isOperational } },
+      sourceLocation: location)
     let socket = try kernel.packetSocket(interfaceIndex: index, etherType: ProbeFrame.etherType)
     var reports = (0..<guests.count).map { Verification.PairReport(pair: $0) }
     ProbeExchange(kernel: kernel, socket: socket.descriptor, frames: frames, patience: 10_000)
