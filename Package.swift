@@ -111,7 +111,7 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser",
-        "Virtqueue", basicContainers, systemPackage,
+        "VhostUserFuzzing", "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
   ]
