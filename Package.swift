@@ -35,6 +35,7 @@ let package = Package(
     .systemLibrary(name: "CNetlink", pkgConfig: "libnl-3.0", providers: [.apt(["libnl-3-dev"])]),
     .systemLibrary(name: "CNetlinkRoute", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+    .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
 
     // C of our own: what a signal handler does.
     .target(name: "CMemoryGuard"),
@@ -52,7 +53,9 @@ let package = Package(
     .target(name: "VhostUser", swiftSettings: strict),
     .target(
       name: "Orchestrator",
-      dependencies: ["CCapability", "LinuxIO", "TapMQ", "VhostKernel", basicContainers, systemPackage],
+      dependencies: [
+        "CCapability", "CLinuxUAPI", "CSeccomp", "LinuxIO", "TapMQ", "VhostKernel", basicContainers, systemPackage,
+      ],
       swiftSettings: strict),
     .target(
       name: "DataPlane",
@@ -96,7 +99,7 @@ let package = Package(
     .testTarget(name: "VhostUserTests", dependencies: ["VhostUser", "VhostUserFuzzing"], swiftSettings: strict),
     .testTarget(
       name: "OrchestratorTests",
-      dependencies: ["LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
+      dependencies: ["CLinuxUAPI", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
       swiftSettings: strict),
     .testTarget(
       name: "DataPlaneTests",
@@ -108,7 +111,7 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser",
-        "Virtqueue", basicContainers, systemPackage,
+        "VhostUserFuzzing", "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
   ]

@@ -3,6 +3,7 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -49,6 +51,7 @@ static const unsigned long MQ_TUNSETOFFLOAD = TUNSETOFFLOAD;
 static const unsigned long MQ_TUNGETVNETHDRSZ = TUNGETVNETHDRSZ;
 static const unsigned long MQ_TUNSETVNETHDRSZ = TUNSETVNETHDRSZ;
 static const unsigned long MQ_TUNSETQUEUE = TUNSETQUEUE;
+static const unsigned long MQ_TUNSETCARRIER = TUNSETCARRIER;
 static const unsigned long MQ_TUNGETDEVNETNS = TUNGETDEVNETNS;
 
 // IFLA_OPERSTATE's "up" (RFC 2863; an enumeration of <linux/if.h>, which clashes with <net/if.h>).
@@ -83,6 +86,7 @@ static inline int mq_ioctl(int fd, unsigned long request, unsigned long argument
 static inline int mq_setns(int fd, int kind) { return (int)syscall(SYS_setns, fd, kind); }
 static inline int mq_unshare(int kind) { return (int)syscall(SYS_unshare, kind); }
 enum { MQ_CLONE_NEWNET = CLONE_NEWNET };
+static inline void mq_share_one_heap(void) { mallopt(M_ARENA_MAX, 1); }
 static inline int mq_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int mq_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 static inline int mq_pidfd_getfd(int pidfd, int target) { return (int)syscall(SYS_pidfd_getfd, pidfd, target, 0); }

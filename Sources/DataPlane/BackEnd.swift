@@ -39,16 +39,20 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
   private var startsAnew: [Bool]
   private var isAttached: [Bool]
   private var isOwned: [Bool]
+  private let keepsCarrier: Bool
   /// What every pair offers.
   internal private(set) var offered = VhostFeatures()
   /// Whether pairs have been left with half of a change: nothing but `end()` helps.
   internal private(set) var isBroken = false
 
   /// Takes the pairs over and detaches their queues: none carries anything yet.
+  ///
+  /// - Parameter keepsCarrier: whether the tap has its carrier also while no pair runs.
   internal init(
-    _ set: consuming PairSet<Moving.Kernel>, on plane: consuming Moving, kernel: Moving.Kernel
+    _ set: consuming PairSet<Moving.Kernel>, on plane: consuming Moving, keepsCarrier: Bool, kernel: Moving.Kernel
   ) throws(PlaneError) {
     self.kernel = kernel
+    self.keepsCarrier = keepsCarrier
     running = Array(repeating: nil, count: 2 * set.count)
     startsAnew = Array(repeating: false, count: 2 * set.count)
     isAttached = Array(repeating: true, count: set.count)
@@ -306,10 +310,14 @@ internal struct BackEnd<Moving: Plane & ~Copyable>: ~Copyable {
     guard isAttached[pair] != wanted else { return }
     do throws(TapError) {
       try set.pairs[pair].tap.setAttached(wanted)
+      isAttached[pair] = wanted
+      // The first that is attached, or the last that was.
+      if !keepsCarrier, isAttached.count(where: { $0 }) == (wanted ? 1 : 0) {
+        try set.pairs[pair].tap.setCarrier(wanted)
+      }
     } catch {
       throw PlaneError(error)
     }
-    isAttached[pair] = wanted
   }
 }
 

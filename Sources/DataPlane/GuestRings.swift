@@ -22,6 +22,8 @@ internal struct GuestRings<Kernel: KernelInterface>: GuestPort, ~Copyable {
   // Which buffer each descriptor has: the ring hands ids out in its own order.
   private var receiveBuffers: [Int]
   private let buffers: Int
+  // How many frames were sent: the ring gives buffers back in order, so the next one's is free when there is room.
+  private var sent = 0
   /// All of the guest's memory.
   let memory: SharedMapping
   /// Where the guest believes its memory to be: anything but 0, so that a confusion of the two addresses shows.
@@ -69,9 +71,12 @@ internal struct GuestRings<Kernel: KernelInterface>: GuestPort, ~Copyable {
 
   var arrival: FileDescriptor { receiveCall.descriptor }
 
+  /// How many frames were sent and are not given back.
+  var inFlight: Int { Self.ringSize - transmitRing.room }
+
   mutating func send(_ frame: [UInt8]) throws(Verification.Step) {
-    // Buffer 0 of the second half: one frame is on its way at a time.
-    let offset = buffers + Self.ringSize * Self.bufferSize
+    // In the second half.
+    let offset = buffers + (Self.ringSize + sent % Self.ringSize) * Self.bufferSize
     unsafe (memory.baseAddress + offset).initializeMemory(as: UInt8.self, repeating: 0, count: Self.headerSize)
     unsafe UnsafeMutableRawBufferPointer(start: memory.baseAddress + offset + Self.headerSize, count: frame.count)
       .copyBytes(from: frame)
@@ -79,6 +84,7 @@ internal struct GuestRings<Kernel: KernelInterface>: GuestPort, ~Copyable {
     guard transmitRing.add(address: guestBase + UInt64(offset), length: length, deviceWrites: false) != nil else {
       throw Verification.Step("TX ring", "vhost does not give its buffers back")
     }
+    sent += 1
     transmitRing.publish()
     try kick(transmitKick, if: transmitRing.needsKick)
   }

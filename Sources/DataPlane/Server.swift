@@ -21,14 +21,17 @@ public struct Server<Moving: Plane & ~Copyable>: ~Copyable {
 
   /// Takes the pairs over, of which there may be 128.
   ///
-  /// - Parameter offloads: what this kernel's tap can do.
+  /// - Parameters:
+  ///   - offloads: what this kernel's tap can do.
+  ///   - keepsCarrier: whether the tap has its carrier also while nobody is served.
   public init(
-    _ set: consuming PairSet<Moving.Kernel>, on plane: consuming Moving, offloads: [TapOffload], kernel: Moving.Kernel
+    _ set: consuming PairSet<Moving.Kernel>, on plane: consuming Moving, offloads: [TapOffload], keepsCarrier: Bool,
+    kernel: Moving.Kernel
   ) throws(PlaneError) {
     let pairs = set.count
     let mtu = UInt16(clamping: set.device.link.mtu)
     let mac = set.device.link.mac?.guestSide.bytes ?? []
-    let device = try BackEnd(set, on: plane, kernel: kernel)
+    let device = try BackEnd(set, on: plane, keepsCarrier: keepsCarrier, kernel: kernel)
     let features = FeatureSplit.offered(vhost: device.offered, tap: offloads, pairs: pairs)
     let protocolFeatures: ProtocolFeatures = [
       .multiQueue, .logSharedMemory, .rarp, .replyAck, .mtu, .resetDevice, .configureMemorySlots, .status,

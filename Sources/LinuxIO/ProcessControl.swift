@@ -63,6 +63,10 @@ public enum ProcessControl {
     try check(dup2(descriptor.rawValue, target.rawValue))
   }
 
+  /// mallopt(3), M_ARENA_MAX: all threads to come allocate from one heap. By itself each gets one of its own, 64 MiB of address
+  /// space, and the ninth has the C library count the processors by a file in /sys.
+  public static func shareOneHeap() { mq_share_one_heap() }
+
   /// setenv(3).
   public static func setEnvironment(_ name: String, to value: String) throws(Errno) {
     try check(unsafe setenv(name, value, 1))

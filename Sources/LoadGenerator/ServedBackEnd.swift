@@ -17,7 +17,7 @@ internal struct ServedBackEnd: ~Copyable {
     do throws(Errno) {
       let listener = try UnixStream.listenUnnamed()
       let pipe = try Pipe()
-      let words = ["/proc/self/exe", "serve", tap, "--once", "--json", "--datapath", datapath]
+      let words = ["/proc/self/exe", "serve", tap, "--once", "--keep-carrier", "--json", "--datapath", datapath]
       process = try ForkedProcess { Self.become(words, listener.socket.descriptor, pipe.writeEnd.descriptor) }
       socket = listener.name
       errors = pipe.takeReadEnd()

@@ -5,8 +5,7 @@ internal import TapMQ
 /// Who holds the queues of which tap, from one look through /proc: the descriptors of /dev/net/tun, and what `iff:` in
 /// their fdinfo says.
 ///
-/// Needs CAP_SYS_PTRACE to see processes of other users; what cannot be read is not reported. A detached queue names no
-/// interface (tun_chr_show_fdinfo), so its holder is not found.
+/// Needs CAP_SYS_PTRACE to see processes of other users; what cannot be read is not reported.
 public struct HolderTable: Sendable {
   /// A queue's descriptor in some process.
   private struct Queue: Sendable {
@@ -35,13 +34,18 @@ public struct HolderTable: Sendable {
     }
   }
 
-  /// Who holds attached queues of the tap of that name in this thread's network namespace.
+  /// Who holds queues of the tap of that name in this thread's network namespace.
   public func holders(of interface: String) -> [QueueHolder] {
-    let here = (queues[interface] ?? []).filter { Self.isHere($0) }
+    let here = (queues[interface] ?? []).compactMap { queue in
+      Self.isAttached(queue).map { (process: queue.process, isAttached: $0) }
+    }
     return Set(here.map(\.process)).sorted().map { process in
-      QueueHolder(
-        process: process, command: (try? FileTree.text(of: "/proc/\(process)/comm")) ?? "?",
-        attachedQueues: here.count { $0.process == process }, vhostDescriptors: vhostDescriptors[process] ?? 0)
+      let own = here.filter { $0.process == process }
+      let attached = own.count(where: \.isAttached)
+      let command = (try? FileTree.text(of: "/proc/\(process)/comm")) ?? "?"
+      return QueueHolder(
+        process: process, command: command, attachedQueues: attached, detachedQueues: own.count - attached,
+        vhostDescriptors: vhostDescriptors[process] ?? 0, served: ServedSocket(ofProcess: process, command: command))
     }
   }
 
@@ -52,15 +56,17 @@ public struct HolderTable: Sendable {
     return String(line.dropFirst("iff:\t".count))
   }
 
-  /// The name in fdinfo says nothing of the namespace. TUNGETDEVNETNS on a copy of the descriptor does; where that is
-  /// not allowed, the name has to do. Any other failure means that the process has ended or closed it meanwhile.
-  private static func isHere(_ queue: Queue) -> Bool {
+  /// Nil for a queue of another namespace's tap, of which fdinfo says nothing. TUNGETDEVNETNS and TUNGETIFF on a copy of the
+  /// descriptor tell; where that is not allowed, the name has to do. Any other failure means that the process has
+  /// ended or closed it meanwhile.
+  private static func isAttached(_ queue: Queue) -> Bool? {
     do throws(Errno) {
       let own = try FileTree.identity(of: "/proc/thread-self/ns/net")
       let copy = try ProcessControl.copy(descriptor: queue.descriptor, ofProcess: queue.process)
-      return try TapNamespace.identity(of: copy.descriptor) == own
+      guard try QueueDescriptor.namespace(of: copy.descriptor) == own else { return nil }
+      return try QueueDescriptor.isAttached(copy.descriptor)
     } catch {
-      return error == .notPermitted || error == .permissionDenied || error == .noFunction
+      return error == .notPermitted || error == .permissionDenied || error == .noFunction ? true : nil
     }
   }
 }

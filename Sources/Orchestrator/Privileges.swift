@@ -47,7 +47,7 @@ public enum Privileges {
     /// What it left.
     public let errno: Errno
 
-    fileprivate init(_ call: String, _ errno: Errno = Errno(rawValue: Privileges.lastErrno)) {
+    internal init(_ call: String, _ errno: Errno = Errno(rawValue: Privileges.lastErrno)) {
       self.call = call
       self.errno = errno
     }
@@ -60,5 +60,5 @@ public enum Privileges {
     return unsafe cap_get_flag(own, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET
   }
 
-  fileprivate static var lastErrno: CInt { ProcessControl.lastErrno }
+  internal static var lastErrno: CInt { ProcessControl.lastErrno }
 }

@@ -94,6 +94,12 @@ public struct TapQueue<Kernel: KernelInterface>: ~Copyable, Sendable {
     try call("TUNSETQUEUE", MQ_TUNSETQUEUE, unsafe mq_ifreq_make("", flag))
   }
 
+  /// TUNSETCARRIER (Linux 5.0), for the whole device; no capability. It stays until it is changed, or until TUNSETIFF binds a
+  /// further queue. EPERM for a carrier while no queue is attached; without one, a detached queue will do.
+  public func setCarrier(_ carrier: Bool) throws(TapError) {
+    try call("TUNSETCARRIER", MQ_TUNSETCARRIER, CInt(carrier ? 1 : 0))
+  }
+
   private func failure(_ name: String, _ errno: Errno) -> TapError {
     TapError(name, interface: interface.description, queue: index, errno: errno)
   }

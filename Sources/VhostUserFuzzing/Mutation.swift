@@ -7,24 +7,38 @@ public struct Mutation: Sendable {
   public struct Case: Sendable {
     /// Before the input.
     public let session: Session
-    /// In the form of ``Fuzz/run(_:from:)``.
-    public let input: [UInt8]
+    /// What brought it there.
+    public let before: [FuzzFrame]
+    /// What comes then.
+    public let frames: [FuzzFrame]
+
+    /// The frames in the form of ``Fuzz/run(_:from:)``.
+    public var input: [UInt8] { frames.flatMap(\.input) }
   }
 
   private var generator: SeededGenerator
+  private let conversations: [Conversation]
 
   /// The same inputs for the same seed.
   public init(seed: UInt64) {
     generator = SeededGenerator(seed: seed)
+    conversations = Self.known
+  }
+
+  /// Out of other conversations than ``Conversations/all``.
+  public init(seed: UInt64, of conversations: [[FrontEndMessage]]) {
+    generator = SeededGenerator(seed: seed)
+    self.conversations = conversations.map { Conversation($0) }
   }
 
   /// The next input.
   public mutating func next() -> Case {
-    let conversation = Self.conversations[below(Self.conversations.count)]
+    let conversation = conversations[below(conversations.count)]
     let start = below(conversation.frames.count)
     var frames = Array(conversation.frames[start...].prefix(1 + below(12)))
     for _ in 0..<below(5) where !frames.isEmpty { mutate(&frames) }
-    return Case(session: conversation.sessions[start], input: frames.flatMap(\.input))
+    return Case(
+      session: conversation.sessions[start], before: Array(conversation.frames[..<start]), frames: frames)
   }
 
   /// A conversation's messages, and the session before each of them.
@@ -42,7 +56,7 @@ public struct Mutation: Sendable {
     }
   }
 
-  private static let conversations = Conversations.all.map { Conversation($0.messages) }
+  private static let known = Conversations.all.map { Conversation($0.messages) }
 
   private static let interesting: [UInt64] = [
     0, 1, 2, 7, 8, 15, 255, 256, 4095, 4096, 32768, 65535, 65536, 1 << 31, 1 << 32, 1 << 47, 1 << 63, .max, .max - 4095,
@@ -57,7 +71,7 @@ public struct Mutation: Sendable {
     case 3: frames[position].descriptorCount = UInt8(clamping: below(10))
     case 4: frames[position].bytes[below(frames[position].bytes.count)] ^= 1 << UInt8(clamping: below(8))
     case 5:
-      let other = Self.conversations[below(Self.conversations.count)].frames
+      let other = conversations[below(conversations.count)].frames
       frames.insert(other[below(other.count)], at: position)
     case 6:
       // A number of the payload becomes one of those at the edges.

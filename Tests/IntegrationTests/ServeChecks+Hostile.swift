@@ -137,7 +137,7 @@ extension ServeChecks {
     }
   }
 
-  private static func serveOneProperly(_ served: ServedTap) throws {
+  static func serveOneProperly(_ served: ServedTap) throws {
     var guest = try FrontEnd(connectingTo: served.socket)
     try guest.start(pairs: 1)
     try guest.exchange(frames: 2, onTap: served.index)

@@ -8,31 +8,6 @@ import VhostUser
 
 /// What changes while rings run: guest memory, the dirty log; and what is said for the guest.
 extension ServeChecks {
-  /// Regions that stay, that move in the server's memory because they have grown, and that come and go.
-  func theTableChangesUnderRunningRings() async throws {
-    try await FreshNamespace.run {
-      let served = try ServedTap(datapath, pairs: 2)
-      var guest = try FrontEnd(connectingTo: served.socket)
-      try guest.start(pairs: 2)
-      let file = try FrontEnd.memory(byteCount: 1 << 20)
-      let extra = MemoryRegion(guestAddress: 0, byteCount: 1 << 20, userAddress: 1 << 30, fileOffset: 0)
-      for round in 0..<20 {
-        try guest.exchange(frames: 2, onTap: served.index)
-        try guest.tellMemory(growth: UInt64(1 + (round + 1) % 2))
-        try guest.exchange(frames: 2, onTap: served.index)
-        try guest.demand(.addMemReg(extra), with: [file.descriptor])
-        #expect(try served.guestMappings().count == 3)
-        try guest.exchange(frames: 2, onTap: served.index)
-        try guest.demand(.remMemReg(extra))
-        #expect(try served.guestMappings().count == 2)
-      }
-      try guest.exchange(frames: 2, onTap: served.index)
-      #expect(!served.process.errText.contains("refused"))
-      _ = consume guest
-      try served.expectIdle()
-    }
-  }
-
   /// As a migration begins and ends: the log is switched on and off under running rings.
   func theDirtyLogIsWritten() async throws {
     try await FreshNamespace.run {

@@ -15,9 +15,6 @@ struct VhostServeTests {
   @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
     try await serve.framesThroughEveryPair(pairs)
   }
-  @Test func twoHundredFrontEndsOneAfterTheOther() async throws {
-    try await serve.twoHundredFrontEndsOneAfterTheOther()
-  }
   @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
   @Test(arguments: [FrontEndMessage.setStatus(0), .resetDevice])
   func ringsAfterAReset(_ reset: FrontEndMessage) async throws { try await serve.ringsAfterAReset(reset) }
@@ -28,7 +25,6 @@ struct VhostServeTests {
   @Test func halfAMessage() async throws { try await serve.halfAMessage() }
   @Test func refusalsLeaveTheConnection() async throws { try await serve.refusalsLeaveTheConnection() }
   @Test func floodsEnd() async throws { try await serve.floodsEnd() }
-  @Test func theTableChangesUnderRunningRings() async throws { try await serve.theTableChangesUnderRunningRings() }
   @Test func theDirtyLogIsWritten() async throws { try await serve.theDirtyLogIsWritten() }
   @Test func aLogThatIsRefused() async throws { try await serve.aLogThatIsRefused() }
   @Test func theGuestIsAnnounced() async throws { try await serve.theGuestIsAnnounced() }
@@ -37,6 +33,8 @@ struct VhostServeTests {
     try await serve.aDeadSocketIsReplacedAndALivingOneIsNot()
   }
   @Test func socketActivation() async throws { try await serve.socketActivation() }
+  @Test(arguments: [false, true]) func theCarrier(_ isKept: Bool) async throws { try await serve.theCarrier(isKept) }
+  @Test func showAndListSayWhoServesWhere() async throws { try await serve.showAndListSayWhoServesWhere() }
 }
 
 /// On threads of the serving process.
@@ -47,9 +45,6 @@ struct TunServeTests {
   @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
     try await serve.framesThroughEveryPair(pairs)
   }
-  @Test func twoHundredFrontEndsOneAfterTheOther() async throws {
-    try await serve.twoHundredFrontEndsOneAfterTheOther()
-  }
   @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
   @Test(arguments: [FrontEndMessage.setStatus(0), .resetDevice])
   func ringsAfterAReset(_ reset: FrontEndMessage) async throws { try await serve.ringsAfterAReset(reset) }
@@ -60,7 +55,6 @@ struct TunServeTests {
   @Test func halfAMessage() async throws { try await serve.halfAMessage() }
   @Test func refusalsLeaveTheConnection() async throws { try await serve.refusalsLeaveTheConnection() }
   @Test func floodsEnd() async throws { try await serve.floodsEnd() }
-  @Test func theTableChangesUnderRunningRings() async throws { try await serve.theTableChangesUnderRunningRings() }
   @Test func theDirtyLogIsWritten() async throws { try await serve.theDirtyLogIsWritten() }
   @Test func aLogThatIsRefused() async throws { try await serve.aLogThatIsRefused() }
   @Test func theGuestIsAnnounced() async throws { try await serve.theGuestIsAnnounced() }
@@ -69,4 +63,6 @@ struct TunServeTests {
     try await serve.aDeadSocketIsReplacedAndALivingOneIsNot()
   }
   @Test func socketActivation() async throws { try await serve.socketActivation() }
+  @Test(arguments: [false, true]) func theCarrier(_ isKept: Bool) async throws { try await serve.theCarrier(isKept) }
+  @Test func showAndListSayWhoServesWhere() async throws { try await serve.showAndListSayWhoServesWhere() }
 }

@@ -9,8 +9,17 @@ struct DeviceReport: Encodable {
     let pid: Int
     let command: String
     let attachedQueues: Int
+    let detachedQueues: Int
     let vhostDescriptors: Int
+    let served: Served?
     let workers: [WorkerReport]
+  }
+
+  /// Of `mqctl serve`.
+  struct Served: Encodable {
+    let socket: String
+    let pairs: Int
+    let connected: Bool
   }
 
   struct WorkerReport: Encodable {
@@ -65,10 +74,20 @@ struct DeviceReport: Encodable {
       let workers = holder.vhostDescriptors > 0 ? Worker.all(of: holder.process) : []
       return Holder(
         pid: holder.process, command: holder.command, attachedQueues: holder.attachedQueues,
-        vhostDescriptors: holder.vhostDescriptors,
+        detachedQueues: holder.detachedQueues, vhostDescriptors: holder.vhostDescriptors,
+        served: holder.served.map {
+          Served(
+            socket: $0.path, pairs: holder.attachedQueues + holder.detachedQueues, connected: $0.isConnected)
+        },
         workers: workers.sorted { $0.thread < $1.thread }
           .map { WorkerReport(thread: $0.thread, kind: $0.kind.rawValue) })
     }
+  }
+
+  /// Where `mqctl serve` listens; with a `+` if a front end is connected.
+  var servedText: String {
+    let served = holders.compactMap(\.served).map { $0.socket + ($0.connected ? "+" : "") }
+    return served.isEmpty ? "-" : served.joined(separator: ",")
   }
 
   var holderText: String {

@@ -11,10 +11,10 @@ struct Serve: ParsableCommand, ReportingCommand {
     commandName: "serve",
     abstract: "Give a tap's queue pairs to any hypervisor that speaks vhost-user, with vhost-net or without.",
     discussion: """
-      Opens the tap's queues and as many vhost-net devices, drops every capability for good, and serves front ends on \
-      a socket, one at a time: their memory and their rings go straight to the kernel, and no packet passes through \
-      this program. Where there is no vhost-net, a thread of this program moves each pair's packets instead. When a \
-      front end goes, the next one is served. SIGTERM ends it.
+      Opens the tap's queues and as many vhost-net devices, drops every capability and all but a few system calls for \
+      good, and serves front ends on a socket, one at a time: their memory and their rings go straight to the kernel, \
+      and no packet passes through this program. Where there is no vhost-net, a thread of this program moves each \
+      pair's packets instead. When a front end goes, the next one is served. SIGTERM ends it.
 
         mqctl serve tap0 --socket /run/vm/tap0.sock --user vm
 
@@ -44,6 +44,9 @@ struct Serve: ParsableCommand, ReportingCommand {
 
   @Flag(help: "End after the first front end.")
   var once = false
+
+  @Flag(help: "Leave the tap its carrier while no front end runs a pair: a bridge or the host goes on as if it did.")
+  var keepCarrier = false
 
   @Option(help: .init("Go on as this user; a number is not looked up.", valueName: "user"))
   var user: String?
@@ -84,6 +87,8 @@ struct Serve: ParsableCommand, ReportingCommand {
     }
     // A reader of standard error that goes away does not end this.
     _ = signal(SIGPIPE, SIG_IGN)
+    // Threads hardly allocate, and no file may be opened later.
+    ProcessControl.shareOneHeap()
     let termination: OwnedDescriptor
     do throws(Errno) {
       try ProcessControl.closeDescriptors(from: 3 + ServiceManager.inheritedSockets().count)
@@ -111,6 +116,7 @@ struct Serve: ParsableCommand, ReportingCommand {
     do throws(Failure) {
       try drop(becoming: runAs)
       try start(&server)
+      try confine(to: path == .kernel ? .vhost : .threads)
       let place = listener.path ?? "the inherited socket"
       let reason = absence.map { ": no vhost-net (\($0))" } ?? ""
       note("listening", "\(name): \(server.pairCount) pair(s) at \(place), \(path.mover)\(reason)", path)
@@ -163,7 +169,7 @@ struct Serve: ParsableCommand, ReportingCommand {
       throw Failure(.tap(error))
     }
     do throws(PlaneError) {
-      return try Server(set, on: plane, offloads: offloads, kernel: LinuxKernel())
+      return try Server(set, on: plane, offloads: offloads, keepsCarrier: keepCarrier, kernel: LinuxKernel())
     } catch {
       throw Failure(.other, "\(name): \(error)")
     }
@@ -203,6 +209,15 @@ struct Serve: ParsableCommand, ReportingCommand {
       try Privileges.drop(becoming: user)
     } catch {
       throw Failure(.notPermitted, "\(error.call): \(error.errno)", mend: "changing the user needs root")
+    }
+  }
+
+  /// Every thread is there; nothing of a front end has been read.
+  private func confine(to mover: SyscallFilter.Mover) throws(Failure) {
+    do throws(Privileges.Failure) {
+      try SyscallFilter.install(for: mover)
+    } catch {
+      throw Failure(.unsupported, "\(error.call): \(error.errno)", mend: "the kernel needs CONFIG_SECCOMP_FILTER")
     }
   }
 

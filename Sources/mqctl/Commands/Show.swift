@@ -6,7 +6,7 @@ internal import TapMQ
 struct Show: ParsableCommand, ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
-    abstract: "Show one tap: what it is, who holds its queues, which vhost workers serve it.",
+    abstract: "Show one tap: what it is, who holds its queues or serves them to others, which vhost workers there are.",
     discussion: """
       From rtnetlink and /proc. Processes of other users are seen with CAP_SYS_PTRACE only. A worker belongs to a \
       process, not to a tap: one that holds two taps shows its workers at both.
@@ -48,8 +48,18 @@ struct Show: ParsableCommand, ReportingCommand {
       lines.append(
         (
           "held by",
-          "\(holder.command) (pid \(holder.pid)): \(holder.attachedQueues) queue(s), \(holder.vhostDescriptors) vhost"
+          "\(holder.command) (pid \(holder.pid)): \(holder.attachedQueues) queue(s), "
+            + (holder.detachedQueues > 0 ? "\(holder.detachedQueues) detached, " : "")
+            + "\(holder.vhostDescriptors) vhost"
         ))
+      if let served = holder.served {
+        lines.append(
+          (
+            "served at",
+            "\(served.socket): \(served.pairs) pair(s), "
+              + (served.connected ? "a front end is connected" : "no front end is connected")
+          ))
+      }
       for worker in holder.workers { lines.append(("worker", "thread \(worker.thread), \(worker.kind)")) }
     }
     if report.holders.isEmpty {

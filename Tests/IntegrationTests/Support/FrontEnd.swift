@@ -3,8 +3,10 @@ import CLinuxUAPI
 import Glibc
 import LinuxIO
 import SystemPackage
+import TapMQ
 import Testing
 import VhostUser
+import VhostUserFuzzing
 import Virtqueue
 
 @testable import DataPlane
@@ -15,6 +17,7 @@ struct FrontEnd: ~Copyable {
   /// The guest's side of each pair that was set up.
   private(set) var guests = UniqueArray<GuestRings<LinuxKernel>?>()
   private var files = UniqueArray<OwnedDescriptor>()
+  private var layouts: [(receive: SplitRingLayout, transmit: SplitRingLayout)] = []
 
   init(connectingTo path: String) throws {
     connection = try FrontEndConnection(connectingTo: path)
@@ -75,12 +78,15 @@ struct FrontEnd: ~Copyable {
   mutating func share(pairs: Int) throws {
     guests = UniqueArray()
     files = UniqueArray()
+    layouts = []
     for pair in 0..<pairs {
       // Twice as much as it needs, so that a region can grow.
       let file = try Self.memory(byteCount: 2 * GuestRings<LinuxKernel>.byteCount)
       let mapping = try LinuxKernel().mmap(
         file.descriptor, offset: 0, byteCount: GuestRings<LinuxKernel>.byteCount)
-      guests.append(try GuestRings(kernel: LinuxKernel(), memory: mapping, guestBase: UInt64(pair + 1) << 32))
+      let guest = try GuestRings(kernel: LinuxKernel(), memory: mapping, guestBase: Self.guestBase(ofPair: pair))
+      layouts.append((guest.receiveLayout, guest.transmitLayout))
+      guests.append(consume guest)
       files.append(file)
     }
     try tellMemory()
@@ -89,16 +95,10 @@ struct FrontEnd: ~Copyable {
   /// SET_MEM_TABLE: each guest's memory, or `growth` times as much of its file; ADD_MEM_REG for those beyond the eight that
   /// one table has room for.
   func tellMemory(growth: UInt64 = 1) throws {
-    var table: [MemoryRegion] = []
-    for pair in 0..<guests.count {
-      switch guests[pair] {
-      case .some(let guest):
-        table.append(
-          MemoryRegion(
-            guestAddress: guest.guestBase, byteCount: growth * UInt64(guest.memory.byteCount),
-            userAddress: Self.userAddress(ofPair: pair), fileOffset: 0))
-      case .none: break
-      }
+    let table = (0..<files.count).map { pair in
+      MemoryRegion(
+        guestAddress: Self.guestBase(ofPair: pair), byteCount: growth * UInt64(GuestRings<LinuxKernel>.byteCount),
+        userAddress: Self.userAddress(ofPair: pair), fileOffset: 0)
     }
     let room = 8
     try demand(.setMemTable(Array(table.prefix(room))), with: (0..<min(room, files.count)).map { files[$0].descriptor })
@@ -106,6 +106,8 @@ struct FrontEnd: ~Copyable {
       try demand(.addMemReg(region), with: [files[pair].descriptor])
     }
   }
+
+  private static func guestBase(ofPair pair: Int) -> UInt64 { UInt64(pair + 1) << 32 }
 
   /// Where a front end says that it has a guest's memory: no address of anybody's.
   private static func userAddress(ofPair pair: Int) -> UInt64 { UInt64(pair + 1) << 40 }
@@ -119,17 +121,10 @@ struct FrontEnd: ~Copyable {
       case .some(let guest):
         for half in 0...1 {
           let ring = 2 * pair + half
-          let layout = half == 0 ? guest.receiveLayout : guest.transmitLayout
           let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
-          let start = Self.userAddress(ofPair: pair)
-          try demand(.setVringNum(ring: UInt32(ring), size: layout.size))
+          try demand(.setVringNum(ring: UInt32(ring), size: GuestRings<LinuxKernel>.ringSize))
           if let base = base(ring) { try demand(.setVringBase(ring: UInt32(ring), base: base)) }
-          try demand(
-            .setVringAddr(
-              ring: UInt32(ring),
-              RingAddresses(
-                descriptors: start + UInt64(layout.descriptors), used: start + UInt64(layout.used),
-                available: start + UInt64(layout.available))))
+          try tellAddresses(of: ring, isLogged: false)
           try demand(
             .setVringCall(file), with: [half == 0 ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
           try demand(
@@ -138,6 +133,23 @@ struct FrontEnd: ~Copyable {
       case .none: break
       }
     }
+  }
+
+  /// SET_VRING_ADDR of every ring, as it is at the beginning and at the end of a migration.
+  func tellAddresses(isLogged: Bool) throws {
+    for ring in 0..<2 * files.count { try tellAddresses(of: ring, isLogged: isLogged) }
+  }
+
+  private func tellAddresses(of ring: Int, isLogged: Bool) throws {
+    let layout = ring % 2 == 0 ? layouts[ring / 2].receive : layouts[ring / 2].transmit
+    let base = Self.userAddress(ofPair: ring / 2)
+    try demand(
+      .setVringAddr(
+        ring: UInt32(ring),
+        RingAddresses(
+          descriptors: base + UInt64(layout.descriptors), used: base + UInt64(layout.used),
+          available: base + UInt64(layout.available),
+          usedLog: isLogged ? Self.guestBase(ofPair: ring / 2) + UInt64(layout.used) : nil)))
   }
 
   /// Both rings of a pair.
@@ -160,12 +172,75 @@ struct FrontEnd: ~Copyable {
     frames: Int, onTap index: Int, at location: SourceLocation = #_sourceLocation
   ) throws {
     let kernel = LinuxKernel()
-    let socket = try kernel.packetSocket(interfaceIndex: index, etherType: ProbeFrame.etherType)
+    let socket = try Self.listen(onTap: index)
     var reports = (0..<guests.count).map { Verification.PairReport(pair: $0) }
     ProbeExchange(kernel: kernel, socket: socket.descriptor, frames: frames, patience: 10_000)
       .run(&guests, &reports) { _ in }
     for report in reports {
       #expect(report.passed && report.received == frames, "\(report)", sourceLocation: location)
+    }
+  }
+
+  /// Frames through every pair from now on, beside whatever else is done. The guests are the traffic's from then on.
+  mutating func traffic(onTap index: Int) throws -> Traffic {
+    var guests = UniqueArray<GuestRings<LinuxKernel>?>()
+    swap(&guests, &self.guests)
+    return Traffic(guests, try Self.listen(onTap: index))
+  }
+
+  /// Once the tap lets frames through: its carrier came with the first pair, and the kernel has to notice.
+  private static func listen(onTap index: Int) throws -> OwnedDescriptor {
+    let links = try LinkSession()
+    guard try eventually(seconds: 20, { try links.links().contains { $0.index == index && $0.isOperational } }) else {
+      throw Errno.timedOut
+    }
+    return try LinuxKernel().packetSocket(interfaceIndex: index, etherType: ProbeFrame.etherType)
+  }
+
+  /// Takes guest memory away behind everybody's back (ftruncate(2)). Whoever looks into it gets a SIGBUS.
+  func truncateMemory() throws {
+    for pair in 0..<files.count {
+      guard ftruncate(files[pair].rawValue, 0) == 0 else { throw Errno(rawValue: errno) }
+    }
+  }
+
+  /// As if the guest had made buffers available, in every ring.
+  func kick() throws {
+    for pair in 0..<guests.count {
+      switch guests[pair] {
+      case .some(let guest):
+        for event in [guest.receiveKick.descriptor, guest.transmitKick.descriptor] {
+          try LinuxKernel().write([1, 0, 0, 0, 0, 0, 0, 0], to: event)
+        }
+      case .none: break
+      }
+    }
+  }
+
+  /// Fills both rings of each guest with nonsense: descriptors, indices and all.
+  func scribble(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    for pair in 0..<guests.count {
+      switch guests[pair] {
+      case .some(let guest):
+        for offset in stride(from: guest.receiveLayout.descriptors, to: guest.transmitLayout.end & ~7, by: 8) {
+          unsafe guest.memory.baseAddress.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
+        }
+      case .none: break
+      }
+    }
+  }
+
+  /// Ends this side of the conversation (shutdown(2)) and reads until the other side ends it too. Returns how much came.
+  func finish() throws -> Int {
+    _ = shutdown(socket.rawValue, CInt(SHUT_WR))
+    var count = 0
+    do {
+      while true { count += try read(1).count }
+    } catch is Closed {
+      return count
+    } catch Errno.connectionReset {
+      return count
     }
   }
 

@@ -98,8 +98,16 @@ struct ShownDevice: Decodable, Equatable, Sendable {
     let pid: Int
     let command: String
     let attachedQueues: Int
+    let detachedQueues: Int
     let vhostDescriptors: Int
+    let served: Served?
     let workers: [Worker]
+  }
+
+  struct Served: Decodable, Equatable, Sendable {
+    let socket: String
+    let pairs: Int
+    let connected: Bool
   }
 
   struct Worker: Decodable, Equatable, Sendable {

@@ -10,6 +10,7 @@ final class ServedTap {
   let socket: String
   let name: String
   let index: Int
+  private let keepsCarrier: Bool
   private let folder: PublicFolder
 
   /// Descriptors of the serving process while nobody is connected.
@@ -37,12 +38,11 @@ final class ServedTap {
       // Who serves must be able to remove the socket in the end.
       try FileManager.default.setAttributes([.ownerAccountID: 65534], ofItemAtPath: folder.path)
     }
+    keepsCarrier = options.contains("--keep-carrier")
     process = try RunningProcess(
       [Programs.mqctl, "serve", name, "--socket", socket, "--datapath", datapath.rawValue] + options)
     try process.waitForErrors("pair(s) at")
-    let links = try LinkSession()
-    index = try #require(try links.link(named: tap)).index
-    try TapFixture.awaitOperation(of: tap, links)
+    index = try #require(try LinkSession().link(named: tap)).index
     idleDescriptors = try openDescriptors(of: pid)
   }
 
@@ -76,8 +76,8 @@ final class ServedTap {
       .filter { $0.contains("memfd:") }
   }
 
-  /// Waits until nothing of a connection is left: descriptors, mappings, workers, attached queues; but the tap has its
-  /// carrier.
+  /// Waits until nothing of a connection is left: descriptors, mappings, workers, attached queues, the carrier unless it is
+  /// to be kept.
   func expectIdle(at location: SourceLocation = #_sourceLocation) throws {
     var left = ""
     let isIdle = try eventually(seconds: 30) {
@@ -89,7 +89,17 @@ final class ServedTap {
     }
     #expect(isIdle, "\(left)", sourceLocation: location)
     let device = try ShownDevice.named(name, at: location)
-    #expect(device.attachedQueues == 0 && device.carrier, "\(device)", sourceLocation: location)
+    #expect(device.attachedQueues == 0 && device.carrier == keepsCarrier, "\(device)", sourceLocation: location)
+  }
+
+  /// Without any right, and with few system calls: from before the first byte of a front end on.
+  func expectConfined(at location: SourceLocation = #_sourceLocation) throws {
+    let status = try processStatus(pid)
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+      #expect(status[set] == ExecProbe.noCapability, "\(set) \(status[set] ?? "?")", sourceLocation: location)
+    }
+    // SECCOMP_MODE_FILTER.
+    #expect(status["NoNewPrivs"] == "1" && status["Seccomp"] == "2", "\(status)", sourceLocation: location)
   }
 
   /// SIGTERM: it must end by itself, in order.
