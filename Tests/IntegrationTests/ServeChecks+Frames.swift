@@ -24,15 +24,15 @@ extension ServeChecks {
   }
 
   /// The front end goes in the middle of it, as one does that is killed: the kernel closes its socket.
-  func twoHundredFrontEndsOneAfterTheOther() async throws {
+  func frontEndsOneAfterTheOther(_ rounds: Int) async throws {
     try await FreshNamespace.run {
       let served = try ServedTap(datapath, pairs: 2)
-      for round in 0..<200 {
+      for round in 0..<rounds {
         var guest = try FrontEnd(connectingTo: served.socket)
         try guest.start(pairs: 2)
         if round % 4 == 0 { try guest.exchange(frames: 4, onTap: served.index) }
       }
-      try served.process.waitForErrors("the front end has gone", times: 200)
+      try served.process.waitForErrors("the front end has gone", times: rounds)
       try served.expectIdle()
       _ = try served.end()
     }

@@ -13,8 +13,8 @@ import Virtqueue
 struct FrontEnd: ~Copyable {
   private let connection: FrontEndConnection
   /// The guest's side of each pair that was set up.
-  private(set) var guests = UniqueArray<GuestRings<LinuxKernel>?>()
-  private var files = UniqueArray<OwnedDescriptor>()
+  var guests = UniqueArray<GuestRings<LinuxKernel>?>()
+  private(set) var files = UniqueArray<OwnedDescriptor>()
 
   init(connectingTo path: String) throws {
     connection = try FrontEndConnection(connectingTo: path)
@@ -114,29 +114,28 @@ struct FrontEnd: ~Copyable {
   ///
   /// - Parameter base: where a ring starts; nil: that is not said.
   func setRingsUp(from base: (Int) -> UInt16? = { _ in 0 }) throws {
-    for pair in 0..<guests.count {
-      switch guests[pair] {
-      case .some(let guest):
-        for half in 0...1 {
-          let ring = 2 * pair + half
-          let layout = half == 0 ? guest.receiveLayout : guest.transmitLayout
-          let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
-          let start = Self.userAddress(ofPair: pair)
-          try demand(.setVringNum(ring: UInt32(ring), size: layout.size))
-          if let base = base(ring) { try demand(.setVringBase(ring: UInt32(ring), base: base)) }
-          try demand(
-            .setVringAddr(
-              ring: UInt32(ring),
-              RingAddresses(
-                descriptors: start + UInt64(layout.descriptors), used: start + UInt64(layout.used),
-                available: start + UInt64(layout.available))))
-          try demand(
-            .setVringCall(file), with: [half == 0 ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
-          try demand(
-            .setVringKick(file), with: [half == 0 ? guest.receiveKick.descriptor : guest.transmitKick.descriptor])
-        }
-      case .none: break
-      }
+    for ring in 0..<2 * guests.count { try setRingUp(ring, base: base(ring)) }
+  }
+
+  /// Sets one ring up.
+  func setRingUp(_ ring: Int, base: UInt16?) throws {
+    switch guests[ring / 2] {
+    case .some(let guest):
+      let isReceive = ring % 2 == 0
+      let layout = isReceive ? guest.receiveLayout : guest.transmitLayout
+      let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
+      let start = Self.userAddress(ofPair: ring / 2)
+      try demand(.setVringNum(ring: UInt32(ring), size: layout.size))
+      if let base { try demand(.setVringBase(ring: UInt32(ring), base: base)) }
+      try demand(
+        .setVringAddr(
+          ring: UInt32(ring),
+          RingAddresses(
+            descriptors: start + UInt64(layout.descriptors), used: start + UInt64(layout.used),
+            available: start + UInt64(layout.available))))
+      try demand(.setVringCall(file), with: [isReceive ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
+      try demand(.setVringKick(file), with: [isReceive ? guest.receiveKick.descriptor : guest.transmitKick.descriptor])
+    case .none: break
     }
   }
 
