@@ -31,6 +31,8 @@ extension ServeChecks {
         var guest = try FrontEnd(connectingTo: served.socket)
         try guest.start(pairs: 2)
         if round % 4 == 0 { try guest.exchange(frames: 4, onTap: served.index) }
+        // Its log is read, too: a full pipe would keep it waiting.
+        if round % 50 == 49 { try served.process.waitForErrors("a front end has connected", times: round + 1) }
       }
       try served.process.waitForErrors("the front end has gone", times: rounds)
       try served.expectIdle()
