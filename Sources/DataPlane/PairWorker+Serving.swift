@@ -12,7 +12,7 @@ extension PairWorker {
   /// cannot be used is not waited for: frames on the tap while the guest has no buffers for them.
   internal mutating func serve(_ shared: borrowing PairShared) {
     var tapMayHaveFrames = true
-    var idleSince: ContinuousClock.Instant?
+    var idleSince: UInt64 = 0
     while shared.isServing {
       let sent = transmit?.turn(tap.rawValue) ?? .done
       // A busy thread does not hear of the tap's frames but by looking.
@@ -22,7 +22,7 @@ extension PairWorker {
       if received == .broken { fail(.receive, receive?.violation, shared) }
       tapMayHaveFrames = received != .done
       if sent == .more || received == .more {
-        idleSince = nil
+        idleSince = 0
         continue
       }
 
@@ -36,7 +36,7 @@ extension PairWorker {
         ready = poll.wait(milliseconds: -1)
         transmit?.ring.suppressKicks()
         receive?.ring.suppressKicks()
-        idleSince = nil
+        idleSince = 0
       }
       if ready.contains(Source.tap) {
         tapMayHaveFrames = true
@@ -67,14 +67,11 @@ extension PairWorker {
   }
 
   /// Whether the time of looking without waiting is not over.
-  private func keepsLooking(_ since: inout ContinuousClock.Instant?) -> Bool {
-    guard busyPoll > .zero else { return false }
-    let now = ContinuousClock.now
-    guard let start = since else {
-      since = now
-      return true
-    }
-    return now - start < busyPoll
+  private func keepsLooking(_ since: inout UInt64) -> Bool {
+    guard busyPoll > 0 else { return false }
+    let now = MonotonicClock.nanoseconds
+    if since == 0 { since = now }
+    return now &- since < busyPoll
   }
 
   private mutating func watchTap(_ isWatched: Bool) {

@@ -43,7 +43,7 @@ internal import Virtqueue
   internal let poll: EventPoll
   internal let wake: OwnedDescriptor
   internal let alarm: CInt
-  internal let busyPoll: Duration
+  internal let busyPoll: UInt64
   /// The guest's memory and the log, each of which may be cut short.
   internal let memory: MemoryGuard
   internal var receive: ReceiveHalf?
@@ -60,9 +60,9 @@ internal import Virtqueue
 
   /// - Parameters:
   ///   - alarm: the eventfd that says that the thread has something to report.
-  ///   - busyPoll: how long the thread looks for work before it waits for it.
+  ///   - busyPoll: how many nanoseconds the thread looks for work before it waits for it.
   internal init(
-    index: Int, tap: FileDescriptor, alarm: CInt, busyPoll: Duration, kernel: some KernelInterface
+    index: Int, tap: FileDescriptor, alarm: CInt, busyPoll: UInt64, kernel: some KernelInterface
   ) throws(Errno) {
     let wake = try kernel.eventfd()
     let poll = try EventPoll()

@@ -123,7 +123,11 @@ public struct Server<Moving: Plane & ~Copyable>: ~Copyable {
         if let message = try connection.next() {
           if let refusal = try handle(message, &session, connection) { events.append(refusal) }
         } else {
-          events = try heed(device.takeTroubles())
+          let troubles = device.takeTroubles()
+          if troubles.contains(.memoryLost) {
+            return .failure("its memory is gone: a file that it shared was made shorter")
+          }
+          events = troubles.compactMap(ServerEvent.init)
         }
         events.forEach(report)
         refusals += events.count
@@ -134,18 +138,6 @@ public struct Server<Moving: Plane & ~Copyable>: ~Copyable {
         return error
       }
     }
-  }
-
-  /// What has happened to the device meanwhile: the end of the connection, or something for the log.
-  private func heed(_ troubles: [PlaneTrouble]) throws(Connection<Moving.Kernel>.Ending) -> [ServerEvent] {
-    var events: [ServerEvent] = []
-    for trouble in troubles {
-      switch trouble {
-      case .ringBroken(let ring, let reason): events.append(.ringBroken(ring: ring, reason: reason))
-      case .memoryLost: throw .failure("its memory is gone: a file that it shared was made shorter")
-      }
-    }
-    return events
   }
 
   /// Carries one message out and answers it. Returns its refusal, if the connection goes on all the same.

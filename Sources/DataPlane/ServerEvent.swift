@@ -19,6 +19,12 @@ public enum ServerEvent: Sendable, Equatable, CustomStringConvertible {
     public let index: UInt16
   }
 
+  /// What a trouble of the plane's is to the log; nil for one that ends the connection.
+  internal init?(_ trouble: PlaneTrouble) {
+    guard case .ringBroken(let ring, let reason) = trouble else { return nil }
+    self = .ringBroken(ring: ring, reason: reason)
+  }
+
   /// Its name for machines.
   public var name: String {
     switch self {

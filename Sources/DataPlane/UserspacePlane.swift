@@ -12,7 +12,7 @@ internal import Virtqueue
 /// What is told to a pair is told to its thread between two of its turns.
 public struct UserspacePlane<Kernel: KernelInterface>: Plane, ~Copyable {
   private let kernel: Kernel
-  private let busyPoll: Duration
+  private let busyPoll: UInt64
   private let alarmEvent: OwnedDescriptor
   private var threads = UniqueArray<PairThread>()
 
@@ -26,7 +26,7 @@ public struct UserspacePlane<Kernel: KernelInterface>: Plane, ~Copyable {
   /// - Parameter busyPoll: how long a thread that has run out of work looks for more before it sleeps.
   public init(busyPoll: Duration = .zero, kernel: Kernel) throws(PlaneError) {
     self.kernel = kernel
-    self.busyPoll = busyPoll
+    self.busyPoll = UInt64(max(.zero, busyPoll) / .nanoseconds(1))
     do throws(Errno) {
       alarmEvent = try kernel.eventfd()
     } catch {

@@ -24,6 +24,23 @@ extension ServeChecks {
     }
   }
 
+  /// The front end goes in the middle of it, as one does that is killed: the kernel closes its socket.
+  func frontEndsOneAfterTheOther(_ rounds: Int) async throws {
+    try await FreshNamespace.run {
+      let served = try ServedTap(datapath, pairs: 2)
+      for round in 0..<rounds {
+        var guest = try FrontEnd(connectingTo: served.socket)
+        try guest.start(pairs: 2)
+        if round % 4 == 0 { try guest.exchange(frames: 4, onTap: served.index) }
+        // Its log is read, too: a full pipe would keep it waiting.
+        if round % 50 == 49 { try served.process.waitForErrors("a front end has connected", times: round + 1) }
+      }
+      try served.process.waitForErrors("the front end has gone", times: rounds)
+      try served.expectIdle()
+      _ = try served.end()
+    }
+  }
+
   /// Rings are stopped, read and started again; a pair is switched off and on.
   func aRingGoesOnWhereItStopped() async throws {
     try await FreshNamespace.run {

@@ -45,6 +45,7 @@ struct TunServeTests {
   @Test(arguments: [1, 2, 8, 16]) func framesThroughEveryPair(_ pairs: Int) async throws {
     try await serve.framesThroughEveryPair(pairs)
   }
+  @Test func aThousandFrontEndsOneAfterTheOther() async throws { try await serve.frontEndsOneAfterTheOther(1000) }
   @Test func aRingGoesOnWhereItStopped() async throws { try await serve.aRingGoesOnWhereItStopped() }
   @Test(arguments: [FrontEndMessage.setStatus(0), .resetDevice])
   func ringsAfterAReset(_ reset: FrontEndMessage) async throws { try await serve.ringsAfterAReset(reset) }

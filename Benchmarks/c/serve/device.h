@@ -8,8 +8,11 @@ enum {
   most_pairs = 128,
   ring_size = 1024,      // the largest that QEMU gives a vhost-user guest
   header_size = 12,      // virtio_net_hdr_v1, as VIRTIO_F_VERSION_1 has it
-  frame_size = 14 + 64,  // Ethernet's header and 64 bytes
+  receive_size = 2048,   // an RX buffer
 };
+
+// How many frames of so many bytes are on their way at most: the memory of all of them is a few megabytes.
+static inline int frames_in_flight(int bytes) { return bytes > 4096 ? 64 : ring_size; }
 
 // Where the guest believes its memory to be: no address of anybody's.
 static const uint64_t guest_base = 1ull << 32;
@@ -22,7 +25,8 @@ struct ring {
 
 struct pair {
   struct ring ring[2];  // 0 is RX (to the guest), 1 is TX (from it)
-  uint64_t buffers;     // of TX, one behind the other
+  uint64_t receive;     // RX buffers, one behind the other
+  uint64_t buffers;     // of TX, likewise
 };
 
 struct device {
@@ -30,21 +34,29 @@ struct device {
   char *base;
   size_t size;
   int pairs;
+  int frame_size;     // of what is sent, with Ethernet's header
+  uint64_t features;  // beside VIRTIO_F_VERSION_1
   struct pair pair[most_pairs];
 };
 
-// Makes it: RX rings full of buffers, TX rings empty, TX buffers with a frame each that nobody is to answer.
-void device_make(struct device *device, int pairs);
+// Makes it: RX rings full of buffers (which device_post shows), TX rings empty, TX buffers with a frame each that nobody is to answer.
+void device_make(struct device *device, int pairs, int frame_size);
 
 // Adds as many batches of `unit` frames to a TX ring as fit, at most `most` frames; shows them to the other side and kicks
 // it if it wants that. Returns how many frames.
-int device_send(struct pair *pair, int most, int unit);
+int device_send(struct device *device, struct pair *pair, int most, int unit);
 
 // Takes back what the other side of a TX ring has used, in whole batches of `unit` frames. Returns how many frames.
 //
 // With 256 only the upper byte of an index ever counts. A kernel in user mode, as the lab's, reads and writes an index byte
 // by byte, the upper one first: another CPU may see the new upper byte beside the old lower one.
 int device_collect(struct pair *pair, int unit);
+
+// Shows an RX ring's buffers.
+void device_post(struct pair *pair);
+
+// Takes what has come to an RX ring and gives its buffers back. Returns how many frames.
+int device_receive(struct device *device, struct pair *pair);
 
 // Sets it up for vhost-net. Nothing runs before `start`, which lets the rings run one after the other and returns what
 // the clock said just before the last: VHOST_NET_SET_BACKEND, or the sending of SET_VRING_ENABLE.

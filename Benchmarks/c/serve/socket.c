@@ -92,7 +92,7 @@ void socket_prepare(struct device *device, const char *path) {
   if (connection < 0 || connect(connection, (struct sockaddr *)&address, sizeof address) < 0) fail(path);
 
   struct message m = {0};
-  uint64_t features = protocol_features_bit | 1ull << VIRTIO_F_VERSION_1, protocol = multi_queue | reply_ack;
+  uint64_t features = protocol_features_bit | 1ull << VIRTIO_F_VERSION_1 | device->features, protocol = multi_queue | reply_ack;
   errno = EOPNOTSUPP;
   if ((ask(&m, get_features, 0, -1) & features) != features) fail("VIRTIO_F_VERSION_1, protocol features");
   if ((ask(&m, get_protocol_features, 0, -1) & protocol) != protocol) fail("MQ, REPLY_ACK");

@@ -15,8 +15,8 @@ import Virtqueue
 struct FrontEnd: ~Copyable {
   private let connection: FrontEndConnection
   /// The guest's side of each pair that was set up.
-  private(set) var guests = UniqueArray<GuestRings<LinuxKernel>?>()
-  private var files = UniqueArray<OwnedDescriptor>()
+  var guests = UniqueArray<GuestRings<LinuxKernel>?>()
+  private(set) var files = UniqueArray<OwnedDescriptor>()
   private var layouts: [(receive: SplitRingLayout, transmit: SplitRingLayout)] = []
 
   init(connectingTo path: String) throws {
@@ -116,22 +116,21 @@ struct FrontEnd: ~Copyable {
   ///
   /// - Parameter base: where a ring starts; nil: that is not said.
   func setRingsUp(from base: (Int) -> UInt16? = { _ in 0 }) throws {
-    for pair in 0..<guests.count {
-      switch guests[pair] {
-      case .some(let guest):
-        for half in 0...1 {
-          let ring = 2 * pair + half
-          let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
-          try demand(.setVringNum(ring: UInt32(ring), size: GuestRings<LinuxKernel>.ringSize))
-          if let base = base(ring) { try demand(.setVringBase(ring: UInt32(ring), base: base)) }
-          try tellAddresses(of: ring, isLogged: false)
-          try demand(
-            .setVringCall(file), with: [half == 0 ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
-          try demand(
-            .setVringKick(file), with: [half == 0 ? guest.receiveKick.descriptor : guest.transmitKick.descriptor])
-        }
-      case .none: break
-      }
+    for ring in 0..<2 * guests.count { try setRingUp(ring, base: base(ring)) }
+  }
+
+  /// Sets one ring up.
+  func setRingUp(_ ring: Int, base: UInt16?) throws {
+    switch guests[ring / 2] {
+    case .some(let guest):
+      let isReceive = ring % 2 == 0
+      let file = VringFile(ring: UInt8(ring), hasDescriptor: true)
+      try demand(.setVringNum(ring: UInt32(ring), size: GuestRings<LinuxKernel>.ringSize))
+      if let base { try demand(.setVringBase(ring: UInt32(ring), base: base)) }
+      try tellAddresses(of: ring, isLogged: false)
+      try demand(.setVringCall(file), with: [isReceive ? guest.receiveCall.descriptor : guest.transmitCall.descriptor])
+      try demand(.setVringKick(file), with: [isReceive ? guest.receiveKick.descriptor : guest.transmitKick.descriptor])
+    case .none: break
     }
   }
 

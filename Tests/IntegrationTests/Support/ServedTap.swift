@@ -15,6 +15,7 @@ final class ServedTap {
 
   /// Descriptors of the serving process while nobody is connected.
   private(set) var idleDescriptors: [Int: String] = [:]
+  private var idleThreads: Set<String> = []
 
   /// Who is to move the frames.
   enum Datapath: String { case kernel, userspace }
@@ -44,6 +45,7 @@ final class ServedTap {
     try process.waitForErrors("pair(s) at")
     index = try #require(try LinkSession().link(named: tap)).index
     idleDescriptors = try openDescriptors(of: pid)
+    idleThreads = Set(try FileTree.entries(of: "/proc/\(pid)/task"))
   }
 
   /// Checks that there is a thread for each pair, and by whom it is.
@@ -85,7 +87,8 @@ final class ServedTap {
       let workers = Worker.all(of: pid)
       let mappings = try guestMappings()
       left = "descriptors \(descriptors), were \(idleDescriptors); workers \(workers); mappings \(mappings)"
-      return descriptors == idleDescriptors && workers.isEmpty && mappings.isEmpty
+      let threads = Set(try FileTree.entries(of: "/proc/\(pid)/task"))
+      return descriptors == idleDescriptors && threads == idleThreads && workers.isEmpty && mappings.isEmpty
     }
     #expect(isIdle, "\(left)", sourceLocation: location)
     let device = try ShownDevice.named(name, at: location)
