@@ -2,6 +2,7 @@ internal import DataPlane
 internal import Glibc
 internal import LinuxIO
 internal import Orchestrator
+internal import Provisioning
 internal import SystemPackage
 internal import TapMQ
 internal import VhostKernel
@@ -134,6 +135,10 @@ extension Failure {
     default:
       self.init(Self.code(error.errno), "\(error)")
     }
+  }
+
+  init(_ problem: ManifestProblem) {
+    self.init(.usage, "\(problem)", mend: problem.mend)
   }
 
   init(_ error: VhostError, pair: Int) {
