@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "CNetlinkRoute", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
     .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
     // C of our own: what a signal handler does.
     .target(name: "CMemoryGuard"),
@@ -70,11 +71,13 @@ let package = Package(
         systemPackage,
       ],
       swiftSettings: strict),
+    .target(
+      name: "Provisioning", dependencies: ["CYaml", "LinuxIO", "Orchestrator", "TapMQ"], swiftSettings: strict),
     .executableTarget(
       name: "mqctl",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        "DataPlane", "LinuxIO", "LoadGenerator", "Orchestrator", "TapMQ", "VhostKernel", systemPackage,
+        "DataPlane", "LinuxIO", "LoadGenerator", "Orchestrator", "Provisioning", "TapMQ", "VhostKernel", systemPackage,
       ],
       swiftSettings: strict),
 
@@ -101,6 +104,8 @@ let package = Package(
       name: "OrchestratorTests",
       dependencies: ["CLinuxUAPI", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],
       swiftSettings: strict),
+    .testTarget(
+      name: "ProvisioningTests", dependencies: ["Orchestrator", "Provisioning", "TapMQ"], swiftSettings: strict),
     .testTarget(
       name: "DataPlaneTests",
       dependencies: ["DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", systemPackage],

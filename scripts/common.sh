@@ -8,9 +8,7 @@ MQCTL_CACHE=${MQCTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mqctl}
 
 # What a build needs beside Swift, and what the tests need beside that.
 # shellcheck disable=SC2034 # for those who source this
-BUILD_PACKAGES=(binutils libnl-3-dev libnl-route-3-dev libcap-dev libseccomp-dev pkg-config iproute2)
-# shellcheck disable=SC2034
-TEST_PACKAGES=(python3 qemu-system-x86 procps kmod dpdk-dev)
+BUILD_PACKAGES=(binutils libnl-3-dev libnl-route-3-dev libcap-dev libseccomp-dev libyaml-dev pkg-config iproute2)
 
 # say TEXT…: one line for whoever watches, on stderr.
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }

@@ -1,11 +1,14 @@
 // taps TAPS PAIRS ROUNDS noqueue|default: what Sources/taps does, in C: the same ioctls and the same rtnetlink messages in
 // the same order, each written by hand, on a raw netlink socket, and acknowledged before the next.
 // `taps create NAME PAIRS` makes one that stays and ends: what `mqctl create` asks of the kernel, and nothing else.
+// `taps apply TAPS PAIRS` makes that many, and `taps prune` removes all that are there: what `mqctl apply` asks of the kernel.
 //
 // Per tap: RTM_GETLINK (is there one?), open, TUNSETIFF with IFF_TUN_EXCL, TUNSETOWNER (`create` alone, as the command),
 // RTM_GETLINK (its index), RTM_SETLINK (alias), RTM_NEWQDISC (noqueue), RTM_SETLINK (up), TUNSETPERSIST, close; then
 // RTM_GETLINK and RTM_GETADDR (is it as it should be?), open and TUNSETIFF for each queue, RTM_GETLINK (is it still so?).
 // To delete: RTM_GETLINK, RTM_GETADDR, RTM_DELLINK; to close: close.
+// `apply` looks at all links once; it sends the messages that dress a tap in one go, only the last acknowledged, and so does
+// `create` here, as mqctl does both. `prune` puts 256 taps at a time into a group and deletes the group, by one send.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -100,29 +103,58 @@ static void get_addresses(int index) {
   must(&m, "RTM_GETADDR");
 }
 
+// Messages that go out in one send, of which the last is acknowledged.
+static char batch[65536] __attribute__((aligned(NLMSG_ALIGNTO)));
+static size_t batch_size;
+
+static void add(struct message *m) {
+  memcpy(batch + batch_size, m, m->header.nlmsg_len);
+  batch_size += NLMSG_ALIGN(m->header.nlmsg_len);
+}
+
+static void send_batch(const char *what) {
+  struct nlmsghdr *h = (struct nlmsghdr *)batch, *last = h;
+  size_t rest = batch_size;
+  for (; NLMSG_OK(h, rest); h = NLMSG_NEXT(h, rest)) last = h;
+  last->nlmsg_flags |= NLM_F_ACK;
+  if (send(netlink, batch, batch_size, 0) < 0) fail("send");
+  batch_size = 0;
+  static char buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+  for (;;) {
+    ssize_t size = recv(netlink, buffer, sizeof buffer, 0);
+    if (size < 0) fail("recv");
+    for (h = (struct nlmsghdr *)buffer; NLMSG_OK(h, size); h = NLMSG_NEXT(h, size)) {
+      if (h->nlmsg_type != NLMSG_ERROR) continue;
+      errno = -((struct nlmsgerr *)NLMSG_DATA(h))->error;
+      if (errno) fail(what);
+      if (h->nlmsg_seq == sequence) return;
+    }
+  }
+}
+
 static void set_alias(int index, const char *alias) {
   struct message m;
-  struct ifinfomsg *header = begin(&m, RTM_SETLINK, NLM_F_ACK, sizeof *header);
+  struct ifinfomsg *header = begin(&m, RTM_SETLINK, 0, sizeof *header);
   header->ifi_index = index;
   put(&m, IFLA_IFALIAS, alias, strlen(alias));
-  must(&m, "RTM_SETLINK");
+  add(&m);
 }
 
 static void set_up(int index) {
   struct message m;
-  struct ifinfomsg *header = begin(&m, RTM_SETLINK, NLM_F_ACK, sizeof *header);
+  struct ifinfomsg *header = begin(&m, RTM_SETLINK, 0, sizeof *header);
   header->ifi_index = index;
   header->ifi_flags = header->ifi_change = IFF_UP;
-  must(&m, "RTM_SETLINK");
+  add(&m);
 }
 
 static void set_noqueue(int index) {
   struct message m;
-  struct tcmsg *header = begin(&m, RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sizeof *header);
+  struct tcmsg *header = begin(&m, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, sizeof *header);
   header->tcm_ifindex = index;
   header->tcm_parent = TC_H_ROOT;
   put(&m, TCA_KIND, "noqueue", sizeof "noqueue");
-  must(&m, "RTM_NEWQDISC");
+  add(&m);
 }
 
 static int open_queue(const char *name, short flags) {
@@ -140,7 +172,6 @@ static int open_queue(const char *name, short flags) {
 // `owner` is -1 for none.
 static void create(const char *name, int pairs, bool noqueue, long owner) {
   char alias[64];
-  if (link_index(name)) exit(1);
   int fd = open_queue(name, tap_flags | IFF_TUN_EXCL);
   if (owner >= 0 && ioctl(fd, TUNSETOWNER, owner) < 0) fail("TUNSETOWNER");
   int index = link_index(name);
@@ -148,6 +179,7 @@ static void create(const char *name, int pairs, bool noqueue, long owner) {
   set_alias(index, alias);
   if (noqueue) set_noqueue(index);
   set_up(index);
+  send_batch("RTM_SETLINK, RTM_NEWQDISC");
   if (ioctl(fd, TUNSETPERSIST, 1) < 0) fail("TUNSETPERSIST");
   close(fd);
 }
@@ -166,6 +198,47 @@ static void delete(const char *name) {
   struct ifinfomsg *header = begin(&m, RTM_DELLINK, NLM_F_ACK, sizeof *header);
   header->ifi_index = index;
   must(&m, "RTM_DELLINK");
+}
+
+// RTM_GETLINK of all: the indices of all links but lo. Returns how many there are.
+static int get_links(int *indices, int most) {
+  static char buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+  struct message m;
+  unsigned mask = RTEXT_FILTER_SKIP_STATS;
+  int count = 0;
+  begin(&m, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+  put(&m, IFLA_EXT_MASK, &mask, sizeof mask);
+  if (send(netlink, &m, m.header.nlmsg_len, 0) < 0) fail("send");
+  for (;;) {
+    ssize_t size = recv(netlink, buffer, sizeof buffer, 0);
+    if (size < 0) fail("recv");
+    for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; NLMSG_OK(h, size); h = NLMSG_NEXT(h, size)) {
+      if (h->nlmsg_type == NLMSG_DONE) return count;
+      int index = ((struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
+      if (h->nlmsg_type == RTM_NEWLINK && index > 1 && count < most) indices[count++] = index;
+    }
+  }
+}
+
+static void prune(void) {
+  static int indices[65536];
+  const int group = 1 << 30 | getpid();
+  int count = get_links(indices, 65536);
+  get_addresses(0);
+  get_links(indices, 65536);
+  for (int first = 0; first < count; first += 256) {
+    struct message m;
+    for (int i = first; i < count && i < first + 256; i++) {
+      struct ifinfomsg *header = begin(&m, RTM_SETLINK, 0, sizeof *header);
+      header->ifi_index = indices[i];
+      put(&m, IFLA_GROUP, &group, sizeof group);
+      add(&m);
+    }
+    begin(&m, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
+    put(&m, IFLA_GROUP, &group, sizeof group);
+    add(&m);
+    send_batch("RTM_SETLINK, RTM_DELLINK");
+  }
 }
 
 static long now(void) {
@@ -193,7 +266,22 @@ int main(int count, char **words) {
   if (netlink < 0 || bind(netlink, (struct sockaddr *)&address, sizeof address) < 0) fail("netlink");
   setsockopt(netlink, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   if (count == 4 && strcmp(words[1], "create") == 0) {
+    if (link_index(words[2])) exit(1);
     create(words[2], atoi(words[3]), true, 0);
+    return 0;
+  }
+  if (count == 4 && strcmp(words[1], "apply") == 0) {
+    int index;
+    get_links(&index, 1);
+    for (int i = 0; i < atoi(words[2]); i++) {
+      char name[IFNAMSIZ];
+      snprintf(name, sizeof name, "b%d", i);
+      create(name, atoi(words[3]), true, 0);
+    }
+    return 0;
+  }
+  if (count == 2 && strcmp(words[1], "prune") == 0) {
+    prune();
     return 0;
   }
   if (count != 5) return 2;
@@ -206,6 +294,7 @@ int main(int count, char **words) {
   for (int round = 0; round < rounds; round++) {
     long before = slab(), start = now();
     for (int i = 0; i < taps; i++) {
+      if (link_index(names[i])) exit(1);
       create(names[i], pairs, noqueue, -1);
       open_queues(names[i], pairs, queues + (size_t)i * pairs);
     }

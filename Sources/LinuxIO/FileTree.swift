@@ -20,6 +20,13 @@ public enum FileTree {
 
   /// read(2) of a whole file up to `limit` bytes, as text without trailing white space.
   public static func text(of path: String, limit: Int = 1 << 16) throws(Errno) -> String {
+    let bytes = try bytes(of: path, limit: limit)
+    let end = bytes.lastIndex { $0 > 0x20 }.map { $0 + 1 } ?? 0
+    return String(decoding: bytes[..<end], as: UTF8.self)
+  }
+
+  /// read(2) of a whole file up to `limit` bytes.
+  public static func bytes(of path: String, limit: Int) throws(Errno) -> [UInt8] {
     let number = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
     let file = try owned(number)
     var bytes: [UInt8] = []
@@ -35,8 +42,8 @@ public enum FileTree {
       guard step > 0 else { break }
       count += step
     }
-    while count > 0, bytes[count - 1] <= 0x20 { count -= 1 }
-    return String(decoding: bytes[..<count], as: UTF8.self)
+    bytes.removeLast(bytes.count - count)
+    return bytes
   }
 
   /// readlink(2).

@@ -25,34 +25,31 @@ public struct ScriptedLinks<Base: LinkInterface & ~Copyable>: ~Copyable, LinkInt
     return try base.links()
   }
 
-  /// RTM_SETLINK.
-  public func change(_ link: Int, named name: String, _ change: LinkChange) throws(TapError) {
-    try enter("RTM_SETLINK", name)
-    try base.change(link, named: name, change)
-  }
-
-  /// RTM_DELLINK.
-  public func delete(_ link: Int, named name: String) throws(TapError) {
-    try enter("RTM_DELLINK", name)
-    try base.delete(link, named: name)
-  }
-
-  /// RTM_NEWQDISC.
-  public func setRootQdisc(_ link: Int, named name: String, kind: String) throws(TapError) {
-    try enter("RTM_NEWQDISC", name)
-    try base.setRootQdisc(link, named: name, kind: kind)
-  }
-
   /// RTM_GETADDR.
   public func addresses(of link: Int) throws(TapError) -> [InterfaceAddress] {
     try enter("RTM_GETADDR", nil)
     return try base.addresses(of: link)
   }
 
-  /// RTM_NEWADDR.
-  public func addAddress(_ address: InterfaceAddress, to link: Int, named name: String) throws(TapError) {
-    try enter("RTM_NEWADDR", name)
-    try base.addAddress(address, to: link, named: name)
+  /// RTM_GETADDR of all.
+  public func addresses() throws(TapError) -> [Int: [InterfaceAddress]] {
+    try enter("RTM_GETADDR", nil)
+    return try base.addresses()
+  }
+
+  /// Each message is a call; those behind one that fails are sent all the same, as the kernel would work through them.
+  public func send(_ requests: [LinkRequest]) throws(TapError) -> [TapError] {
+    var refusals: [TapError] = []
+    var passed: [LinkRequest] = []
+    for request in requests {
+      do throws(TapError) {
+        try enter(request.messageName, request.name)
+        passed.append(request)
+      } catch {
+        refusals.append(error)
+      }
+    }
+    return try refusals + base.send(passed)
   }
 
   private func enter(_ name: String, _ interface: String?) throws(TapError) {

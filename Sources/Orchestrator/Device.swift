@@ -67,6 +67,15 @@ public struct Device: Sendable, Equatable {
     return found
   }
 
+  /// Whether it has to be replaced to be as the spec wants it: where the kernel cannot change something of a tap that is
+  /// there, and where this program did not make it.
+  public func needsReplacement(for spec: DeviceSpec) -> Bool {
+    let fixed: Set = ["name", "multi_queue", "vnet_hdr", "pi", "persist", "backpressure", "qdisc"]
+    // TUNSETOWNER and TUNSETGROUP set one, and have no word for none.
+    return record == nil || (spec.owner == nil && tun.owner != nil) || (spec.group == nil && tun.group != nil)
+      || differences(from: spec).contains { fixed.contains($0.field) }
+  }
+
   private static func list(_ addresses: [InterfaceAddress]) -> String {
     addresses.isEmpty ? "none" : addresses.map(\.description).sorted().joined(separator: " ")
   }

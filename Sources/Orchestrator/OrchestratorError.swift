@@ -30,6 +30,8 @@ public enum OrchestratorError: Error {
   case vhost(VhostError, pair: Int)
   /// Another call failed.
   case system(String, Errno)
+  /// A change in place failed and could not be undone, and why.
+  indirect case halfChanged(OrchestratorError, why: String)
   /// A replacement failed after the old device was gone: whether the old one could be made again, and if not, why.
   indirect case replacement(OrchestratorError, restored: Bool, why: String?)
 }

@@ -20,6 +20,8 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     case created
     /// It was there, just so.
     case unchanged
+    /// It was there and different; it was changed in place.
+    case changed
     /// It was there and different; it was replaced.
     case replaced
   }
@@ -43,15 +45,13 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
   }
 
   /// Every tap of the namespace.
-  public func devices() throws(OrchestratorError) -> [Device] {
+  public func devices() throws(OrchestratorError) -> [Device] { try survey().devices }
+
+  /// Every link of the namespace, from one dump of links and one of addresses.
+  public func survey() throws(OrchestratorError) -> Survey {
     let all = try attempt(try links.links())
-    var devices: [Device] = []
-    for link in all where link.tun?.isTap == true {
-      let bridge = all.first { $0.index == link.master }?.name
-      guard let addresses = try addresses(of: link) else { continue }
-      if let device = Device(link: link, bridge: bridge, addresses: addresses) { devices.append(device) }
-    }
-    return devices
+    guard all.contains(where: { $0.tun?.isTap == true }) else { return Survey(all, addresses: [:]) }
+    return Survey(all, addresses: try attempt(try links.addresses()))
   }
 
   /// Nil if the link has gone since it was looked at.
@@ -71,14 +71,8 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     // Half a second for another maker to finish: making one takes a few milliseconds.
     for round in 0..<50 {
       guard let existing = try device(named: spec.name) else {
-        do throws(OrchestratorError) {
-          let queue = try make(spec, as: spec.name)
-          try attempt(try queue.setPersistent(true))
-          return .created
-        } catch {
-          if case .tap(let error) = error, error.operation == "TUNSETIFF", error.errno == .resourceBusy { continue }
-          throw error
-        }
+        guard try makeUnlessThere(spec) else { continue }
+        return .created
       }
       let differences = existing.differences(from: spec)
       if differences.isEmpty { return .unchanged }
@@ -91,6 +85,23 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
       return .replaced
     }
     throw .system("\(spec.name) comes and goes", .resourceBusy)
+  }
+
+  /// Makes a device that a look at all devices has not shown: `create` without another look, unless there is one by now.
+  public func add(_ spec: DeviceSpec) throws(OrchestratorError) -> Outcome {
+    try makeUnlessThere(spec) ? .created : create(spec)
+  }
+
+  /// False if there is a link of that name.
+  private func makeUnlessThere(_ spec: DeviceSpec) throws(OrchestratorError) -> Bool {
+    do throws(OrchestratorError) {
+      let queue = try make(spec, as: spec.name)
+      try attempt(try queue.setPersistent(true))
+      return true
+    } catch {
+      if case .tap(let error) = error, error.operation == "TUNSETIFF", error.errno == .resourceBusy { return false }
+      throw error
+    }
   }
 
   /// A device that dies with its last queue, and that queue.
@@ -142,7 +153,7 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
 
   /// Builds the new device beside the old one under a name of its own, so that all that can fail does so while the old
   /// one stands.
-  private func replace(_ old: Device, with spec: DeviceSpec) throws(OrchestratorError) {
+  internal func replace(_ old: Device, with spec: DeviceSpec) throws(OrchestratorError) {
     try refuseIfHeld(old)
     guard let stage = try? InterfaceName("mq-\(ProcessControl.processID)") else {
       fatalError("a short name of letters and digits is valid")
@@ -205,11 +216,13 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     let index = try indexOfNew(queue.interface)
     let record = DeviceRecord(pairs: spec.pairs, backpressure: spec.backpressure)
     let mtu = spec.mtu == DeviceSpec.defaultMTU ? nil : spec.mtu
-    try links.change(index, named: name, LinkChange(mac: spec.mac, mtu: mtu, alias: record.alias))
-    if spec.qdisc == .noqueue { try links.setRootQdisc(index, named: name, kind: "noqueue") }
-    if let bridge { try links.change(index, named: name, LinkChange(master: bridge)) }
-    for address in spec.addresses { try links.addAddress(address, to: index, named: name) }
-    if spec.isUp, raise { try links.change(index, named: name, LinkChange(isUp: true)) }
+    var operations: [LinkRequest.Operation] = [.change(LinkChange(mac: spec.mac, mtu: mtu, alias: record.alias))]
+    if spec.qdisc == .noqueue { operations.append(.setRootQdisc("noqueue")) }
+    if let bridge { operations.append(.change(LinkChange(master: bridge))) }
+    operations += spec.addresses.map { .addAddress($0) }
+    if spec.isUp, raise { operations.append(.change(LinkChange(isUp: true))) }
+    // In one send. What follows one that is refused does no harm: the tap goes.
+    try links.apply(operations.map { LinkRequest($0, of: index, named: name) })
   }
 
   private func indexOfNew(_ name: InterfaceName) throws(TapError) -> Int {
@@ -219,7 +232,7 @@ public struct Provisioner<Kernel: KernelInterface, Links: LinkInterface & ~Copya
     return link.index
   }
 
-  private func index(ofBridge name: InterfaceName) throws(OrchestratorError) -> Int {
+  internal func index(ofBridge name: InterfaceName) throws(OrchestratorError) -> Int {
     guard let link = try attempt(try links.link(named: name)) else {
       throw .absent(kind: "bridge", name: name.description)
     }
@@ -241,7 +254,7 @@ internal func attempt<Result: ~Copyable>(_ body: @autoclosure () throws(TapError
 
 extension DeviceSpec {
   /// The words that would make a device as it is; throws for one that no words make, such as another program's.
-  internal init(restoring device: Device) throws(Invalid) {
+  public init(restoring device: Device) throws(Invalid) {
     guard let name = try? InterfaceName(device.link.name) else { throw Invalid(description: device.link.name) }
     try self.init(
       name: name, pairs: device.record?.pairs ?? 1, owner: device.tun.owner, group: device.tun.group,

@@ -17,6 +17,7 @@ extension LinkInfo {
       mac: unsafe attributes.bytes(IFLA_ADDRESS).flatMap { unsafe MACAddress(bytes: Array($0)) },
       mtu: unsafe Int(attributes.number(IFLA_MTU, as: UInt32.self) ?? 0),
       master: unsafe attributes.number(IFLA_MASTER, as: UInt32.self).map(Int.init),
+      group: unsafe Int(attributes.number(IFLA_GROUP, as: UInt32.self) ?? 0),
       alias: unsafe attributes.text(IFLA_IFALIAS),
       qdisc: unsafe attributes.text(IFLA_QDISC),
       isUp: header.ifi_flags & UInt32(IFF_UP) != 0,
@@ -46,13 +47,22 @@ extension TunInfo {
 extension InterfaceAddress {
   /// Reads an RTM_NEWADDR; nil where it is none, or not of that link, or not of global scope.
   internal init?(_ message: UnsafeMutablePointer<nlmsghdr>, of link: Int) {
+    guard let found = unsafe Self.withLink(message), found.link == link else { return nil }
+    self = found.address
+  }
+
+  /// Reads an RTM_NEWADDR and the index of its link; nil where it is none, or not of global scope.
+  internal static func withLink(
+    _ message: UnsafeMutablePointer<nlmsghdr>
+  ) -> (link: Int, address: InterfaceAddress)? {
     guard unsafe Int(message.pointee.nlmsg_type) == RTM_NEWADDR,
       let (header, attributes) = unsafe NetlinkAttributes.split(message, after: ifaddrmsg.self),
-      Int(header.ifa_index) == link, Int(header.ifa_scope) == Int(RT_SCOPE_UNIVERSE.rawValue),
+      Int(header.ifa_scope) == Int(RT_SCOPE_UNIVERSE.rawValue),
       // IFA_ADDRESS is the other end's where there is one, and IFA_LOCAL is missing on IPv6 where there is none.
-      let bytes = unsafe attributes.bytes(IFA_LOCAL) ?? attributes.bytes(IFA_ADDRESS)
+      let bytes = unsafe attributes.bytes(IFA_LOCAL) ?? attributes.bytes(IFA_ADDRESS),
+      let address = unsafe InterfaceAddress(
+        bytes: Array(bytes), family: CInt(header.ifa_family), prefixLength: Int(header.ifa_prefixlen))
     else { return nil }
-    unsafe self.init(
-      bytes: Array(bytes), family: CInt(header.ifa_family), prefixLength: Int(header.ifa_prefixlen))
+    return (Int(header.ifa_index), address)
   }
 }

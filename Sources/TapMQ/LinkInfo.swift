@@ -12,6 +12,8 @@ public struct LinkInfo: Sendable, Equatable {
   public var mtu: Int
   /// IFLA_MASTER: the bridge that it is a port of.
   public var master: Int?
+  /// IFLA_GROUP: 0 unless it was put into another.
+  public var group: Int
   /// IFLA_IFALIAS.
   public var alias: String?
   /// IFLA_QDISC: the root queueing discipline.
@@ -31,7 +33,7 @@ public struct LinkInfo: Sendable, Equatable {
   /// All of it.
   public init(
     index: Int, name: String, kind: String? = nil, mac: MACAddress? = nil, mtu: Int = 1500, master: Int? = nil,
-    alias: String? = nil, qdisc: String? = nil, isUp: Bool = false, hasCarrier: Bool = false,
+    group: Int = 0, alias: String? = nil, qdisc: String? = nil, isUp: Bool = false, hasCarrier: Bool = false,
     isOperational: Bool = false, transmitQueues: Int = 1,
     tun: TunInfo? = nil
   ) {
@@ -41,6 +43,7 @@ public struct LinkInfo: Sendable, Equatable {
     self.mac = mac
     self.mtu = mtu
     self.master = master
+    self.group = group
     self.alias = alias
     self.qdisc = qdisc
     self.isUp = isUp
@@ -102,6 +105,8 @@ public struct LinkChange: Sendable, Equatable {
   public var mtu: Int?
   /// IFLA_MASTER; 0 leaves the bridge.
   public var master: Int?
+  /// IFLA_GROUP.
+  public var group: Int?
   /// IFLA_IFALIAS; empty clears it.
   public var alias: String?
   /// IFF_UP.
@@ -109,13 +114,14 @@ public struct LinkChange: Sendable, Equatable {
 
   /// Changes nothing unless told.
   public init(
-    name: InterfaceName? = nil, mac: MACAddress? = nil, mtu: Int? = nil, master: Int? = nil, alias: String? = nil,
-    isUp: Bool? = nil
+    name: InterfaceName? = nil, mac: MACAddress? = nil, mtu: Int? = nil, master: Int? = nil, group: Int? = nil,
+    alias: String? = nil, isUp: Bool? = nil
   ) {
     self.name = name
     self.mac = mac
     self.mtu = mtu
     self.master = master
+    self.group = group
     self.alias = alias
     self.isUp = isUp
   }

@@ -1,24 +1,28 @@
 internal import CNetlink
 internal import SystemPackage
 
-/// What the kernel says to one request, gathered by libnl's callbacks.
+/// What the kernel says to one request, or to several that were sent in one go, gathered by libnl's callbacks.
 ///
 /// libnl's own verdict is not used: it folds the kernel's errno into fewer codes (its NLE_*).
 @safe internal final class NetlinkAnswer {
-  private let sequence: UInt32
+  private let last: UInt32
+  private let count: UInt32
   private let receive: (UnsafeMutablePointer<nlmsghdr>) -> Void
 
-  /// The acknowledgement, the error or the end of the dump is here: nothing more comes.
+  /// The last request's acknowledgement, its error or the end of its dump is here: nothing more comes.
   internal private(set) var isComplete = false
   /// NLM_F_DUMP_INTR: what was dumped changed in between.
   internal private(set) var wasInterrupted = false
-  /// What the kernel refused with.
-  internal private(set) var failure: Errno?
+  /// What the kernel refused with, by the request's number.
+  internal private(set) var failures: [UInt32: Errno] = [:]
 
-  /// The answer to the request of that number; `receive` gets each message of it that carries something, valid during
-  /// that call alone.
-  internal init(to sequence: UInt32, receive: @escaping (UnsafeMutablePointer<nlmsghdr>) -> Void) {
-    self.sequence = sequence
+  /// The answer to the request of that number and to those with the numbers before it, `count` in all; `receive` gets each
+  /// message of it that carries something, valid during that call alone.
+  internal init(
+    to last: UInt32, of count: Int = 1, receive: @escaping (UnsafeMutablePointer<nlmsghdr>) -> Void
+  ) {
+    self.last = last
+    self.count = UInt32(count)
     unsafe self.receive = receive
   }
 
@@ -30,7 +34,7 @@ internal import SystemPackage
       callbacks, NL_CB_SEQ_CHECK, NL_CB_CUSTOM,
       { message, context in
         let answer = unsafe NetlinkAnswer.at(context)
-        let isOurs = unsafe nlmsg_hdr(message).pointee.nlmsg_seq == answer.sequence
+        let isOurs = unsafe answer.isOurs(nlmsg_hdr(message).pointee.nlmsg_seq)
         return CInt((isOurs ? NL_OK : NL_SKIP).rawValue)
       }, context)
     unsafe nl_cb_set(
@@ -61,18 +65,24 @@ internal import SystemPackage
       callbacks, NL_CB_CUSTOM,
       { _, error, context in
         let answer = unsafe NetlinkAnswer.at(context)
-        unsafe answer.failure = error.map { unsafe Errno(rawValue: -$0.pointee.error) } ?? .ioError
+        guard let error = unsafe error else { return CInt(NL_SKIP.rawValue) }
+        let sequence = unsafe error.pointee.msg.nlmsg_seq
+        answer.failures[sequence] = unsafe Errno(rawValue: -error.pointee.error)
+        guard sequence == answer.last else { return CInt(NL_SKIP.rawValue) }
         answer.isComplete = true
         return CInt(NL_STOP.rawValue)
       }, context)
   }
+
+  /// Numbers start anew after the largest.
+  private func isOurs(_ sequence: UInt32) -> Bool { last &- sequence < count }
 
   /// NLMSG_DONE, which carries an errno where a dump broke off.
   private func finish(_ header: UnsafeMutablePointer<nlmsghdr>) {
     isComplete = true
     guard unsafe Int(nlmsg_datalen(header)) >= MemoryLayout<CInt>.size else { return }
     let status = unsafe nlmsg_data(header).loadUnaligned(as: CInt.self)
-    if status < 0 { failure = Errno(rawValue: -status) }
+    if status < 0 { failures[last] = Errno(rawValue: -status) }
   }
 
   private static func at(_ context: UnsafeMutableRawPointer?) -> NetlinkAnswer {

@@ -37,10 +37,32 @@ internal import SystemPackage
     _ request: borrowing NetlinkRequest, receive: @escaping (UnsafeMutablePointer<nlmsghdr>) -> Void
   ) throws(Errno) -> Bool {
     let sequence = try send(request)
+    let answer = unsafe NetlinkAnswer(to: sequence, receive: receive)
+    try complete(answer)
+    if let failure = answer.failures[sequence] { throw failure }
+    return answer.wasInterrupted
+  }
+
+  /// Sends all messages of a batch in one go (nl_sendto), and reads all of its answer.
+  ///
+  /// - Returns: what the kernel refused each with, by the number that the batch knows it by.
+  internal func exchange(_ batch: NetlinkBatch) throws(Errno) -> [(number: Int, errno: Errno)] {
+    guard let last = unsafe batch.number(on: socket) else { return [] }
+    Glibc.errno = 0
+    let sent = unsafe batch.bytes.withUnsafeMutableBytes { bytes in
+      unsafe nl_sendto(socket, bytes.baseAddress, bytes.count)
+    }
+    guard sent >= 0 else { throw Self.failure() }
+    let answer = unsafe NetlinkAnswer(to: last, of: batch.count) { _ in }
+    try complete(answer)
+    return batch.failures(answer.failures)
+  }
+
+  /// Reads until the answer is complete.
+  private func complete(_ answer: NetlinkAnswer) throws(Errno) {
     guard let callbacks = unsafe nl_cb_alloc(NL_CB_DEFAULT) else { throw .noMemory }
     defer { unsafe nl_cb_put(callbacks) }
-    let answer = unsafe NetlinkAnswer(to: sequence, receive: receive)
-    return try withExtendedLifetime(answer) { answer throws(Errno) in
+    try withExtendedLifetime(answer) { answer throws(Errno) in
       unsafe answer.install(in: callbacks)
       while !answer.isComplete {
         Glibc.errno = 0
@@ -51,8 +73,6 @@ internal import SystemPackage
           throw failure
         }
       }
-      if let failure = answer.failure { throw failure }
-      return answer.wasInterrupted
     }
   }
 

@@ -25,6 +25,11 @@ struct NamespaceOptions: ParsableArguments {
   /// Enters it (setns(2), CAP_SYS_ADMIN), for the whole of this process.
   static func enter(_ namespace: String?) throws(Failure) {
     guard let namespace else { return }
+    try Self.enter(try Self.open(namespace), named: namespace)
+  }
+
+  /// A namespace's file, by a word for it.
+  static func open(_ namespace: String) throws(Failure) -> OwnedDescriptor {
     let path: String
     if namespace.contains("/") {
       path = namespace
@@ -34,19 +39,27 @@ struct NamespaceOptions: ParsableArguments {
       path = "/run/netns/\(namespace)"
     }
     do {
-      let descriptor = OwnedDescriptor(adopting: try unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec))
+      return OwnedDescriptor(adopting: try unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec))
+    } catch {
+      throw failure(error as? Errno ?? .ioError, namespace)
+    }
+  }
+
+  static func enter(_ descriptor: borrowing OwnedDescriptor, named namespace: String) throws(Failure) {
+    do {
       try NetworkNamespace.enter(descriptor.descriptor)
     } catch {
-      switch error as? Errno {
-      case .some(.noSuchFileOrDirectory):
-        throw Failure(.absent(kind: "network namespace", name: namespace))
-      case .some(.invalidArgument):
-        throw Failure(.usage, "\(path) is no network namespace", mend: "see 'ip netns list'")
-      case .some(.notPermitted), .some(.permissionDenied):
-        throw Failure(.notPermitted, "entering network namespace \(namespace): \(error)", mend: "run as root")
-      default:
-        throw Failure(.other, "entering network namespace \(namespace): \(error)")
-      }
+      throw failure(error, namespace)
+    }
+  }
+
+  private static func failure(_ error: Errno, _ namespace: String) -> Failure {
+    switch error {
+    case .noSuchFileOrDirectory: Failure(.absent(kind: "network namespace", name: namespace))
+    case .invalidArgument: Failure(.usage, "'\(namespace)' is no network namespace", mend: "see 'ip netns list'")
+    case .notPermitted, .permissionDenied:
+      Failure(.notPermitted, "entering network namespace \(namespace): \(error)", mend: "run as root")
+    default: Failure(.other, "entering network namespace \(namespace): \(error)")
     }
   }
 }

@@ -24,7 +24,7 @@ struct CreateRequest {
       switch outcome {
       case .created: "\(name): created with \(pairs) queue pair(s)"
       case .unchanged: "\(name): already so"
-      case .replaced: "\(name): replaced, now with \(pairs) queue pair(s)"
+      case .changed, .replaced: "\(name): replaced, now with \(pairs) queue pair(s)"
       }
     }
   }

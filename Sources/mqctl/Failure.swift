@@ -2,6 +2,7 @@ internal import DataPlane
 internal import Glibc
 internal import LinuxIO
 internal import Orchestrator
+internal import Provisioning
 internal import SystemPackage
 internal import TapMQ
 internal import VhostKernel
@@ -62,7 +63,7 @@ extension Failure {
         .conflict, "\(device.link.name) exists without \(lacks)",
         mend: "delete it, or make it anew with 'mqctl create \(device.link.name) --pairs N --replace'")
     case .notOurs(let device):
-      self.init(.conflict, "\(device.link.name) was not made by mqctl", mend: "give --force to delete it all the same")
+      self.init(.conflict, "\(device.link.name) was not made by mqctl", mend: "give --force to do it all the same")
     case .held(let device, let holders):
       let names = holders.map { "\($0.command) (pid \($0.process))" }
       let who =
@@ -90,6 +91,11 @@ extension Failure {
       self.init(
         Self.code(errno), "\(what): \(errno)",
         mend: errno == .notPermitted || errno == .permissionDenied ? "run as root, or with CAP_NET_RAW" : nil)
+    case .halfChanged(let cause, let why):
+      let inner = Failure(cause)
+      self.init(
+        inner.code, "\(inner.message); what had been changed by then could not be changed back (\(why))",
+        mend: inner.mend)
     case .replacement(let cause, let restored, let why):
       let inner = Failure(cause)
       self.init(
@@ -129,6 +135,10 @@ extension Failure {
     default:
       self.init(Self.code(error.errno), "\(error)")
     }
+  }
+
+  init(_ problem: ManifestProblem) {
+    self.init(.usage, "\(problem)", mend: problem.mend)
   }
 
   init(_ error: VhostError, pair: Int) {

@@ -22,6 +22,8 @@ struct Main {
         try command.run()
       } catch let failure as Failure {
         Output(json: (command as? any ReportingCommand)?.output.json ?? false).fail(failure)
+      } catch let code as ExitCode {
+        exit(code.rawValue)
       }
     } catch {
       let code = Mqctl.exitCode(for: error)
@@ -58,6 +60,6 @@ struct Mqctl: ParsableCommand {
     version: version,
     subcommands: [
       Create.self, Delete.self, List.self, Show.self, Exec.self, Serve.self, Args.self, Verify.self, Bench.self,
-      Doctor.self,
+      Doctor.self, Apply.self, PlanCommand.self, Export.self,
     ])
 }

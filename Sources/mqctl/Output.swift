@@ -48,6 +48,11 @@ struct Output {
     try? write(text, to: .standardError)
   }
 
+  /// What a terminal is to show now, on standard error.
+  static func draw(_ text: String) {
+    _ = try? FileDescriptor.standardError.writeAll(text.utf8)
+  }
+
   /// A line on standard output; that it cannot be written, as on a full disk, is a failure. (A reader that has gone away
   /// ends the program by SIGPIPE, as ever.)
   static func print(_ text: String) {

@@ -3,6 +3,7 @@ internal import DataPlane
 internal import Glibc
 internal import LinuxIO
 internal import Orchestrator
+internal import Provisioning
 internal import SystemPackage
 internal import TapMQ
 
@@ -27,6 +28,11 @@ struct Serve: ParsableCommand, ReportingCommand {
   @Argument(help: "The tap's name.", transform: { try InterfaceName($0) })
   var name: InterfaceName
 
+  @Option(
+    help: .init(
+      "Be told by what a file of 'mqctl apply' says of the tap under 'serve', in place of options.", valueName: "file"))
+  var from: String?
+
   @Option(help: .init("Where to listen. A socket that nobody listens on is replaced.", valueName: "path"))
   var socket: String?
 
@@ -34,8 +40,11 @@ struct Serve: ParsableCommand, ReportingCommand {
     help: .init("How many pairs, up to 128. Default: as many as the tap was made with.", valueName: "n"))
   var pairs: Int?
 
-  @Option(help: "Who moves the packets: the kernel's vhost-net, a thread a pair of this program, or what there is.")
-  var datapath = Datapath.auto
+  @Option(
+    help: .init(
+      "Who moves the packets: the kernel's vhost-net (kernel), a thread a pair of this program (userspace), or what there is (auto).",
+      valueName: "datapath"), transform: oneOf)
+  var datapath: Datapath = .auto
 
   @Option(
     help: .init(
@@ -61,6 +70,9 @@ struct Serve: ParsableCommand, ReportingCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    if from != nil, hasOptionsOfFiles {
+      throw ValidationError("--from FILE: the file has the options; leave those out that it could have")
+    }
     try checkPairs(pairs)
     if let pairs, pairs > 128 { throw ValidationError("--pairs \(pairs): vhost-user has room for 128") }
     if let busyPollUs {
@@ -80,6 +92,7 @@ struct Serve: ParsableCommand, ReportingCommand {
   }
 
   func run() throws {
+    if let from { return try told(by: from).run() }
     let runAs = try user.map { try findUser($0) }
     let group = try socketGroup.map { word throws(Failure) in
       guard let id = UserDatabase.group(word) else { throw Failure(.absent(kind: "group", name: word)) }
@@ -249,9 +262,9 @@ struct Serve: ParsableCommand, ReportingCommand {
 }
 
 /// Who moves the packets.
-enum Datapath: String, CaseIterable, ExpressibleByArgument {
-  case auto, kernel, userspace
+typealias Datapath = ServeSpec.Datapath
 
+extension ServeSpec.Datapath {
   var policy: VhostPolicy {
     switch self {
     case .auto: .auto
