@@ -9,6 +9,8 @@ MQCTL_CACHE=${MQCTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mqctl}
 # What a build needs beside Swift, and what the tests need beside that.
 # shellcheck disable=SC2034 # for those who source this
 BUILD_PACKAGES=(binutils libnl-3-dev libnl-route-3-dev libcap-dev libseccomp-dev libyaml-dev pkg-config iproute2)
+# shellcheck disable=SC2034
+TEST_PACKAGES=(python3 python3-jsonschema strace qemu-system-x86 procps kmod dpdk-dev)
 
 # say TEXT…: one line for whoever watches, on stderr.
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }

@@ -1,3 +1,4 @@
+import DataPlane
 import Glibc
 import LinuxIO
 import LinuxIOTesting
@@ -139,9 +140,7 @@ extension ServeChecks {
       do {
         for ring: UInt32 in 0..<4 { _ = try guest.ask(.getVringBase(ring: ring)) }
         #expect(datapath == .kernel)
-      } catch is FrontEnd.Closed {
-      } catch Errno.connectionReset {
-      } catch Errno.brokenPipe {}
+      } catch let failure as FrontEndConnection.Failure where failure.isTheEnd {}
       _ = consume guest
       try served.expectIdle()
       try Self.serveOneProperly(served)
@@ -177,7 +176,6 @@ extension FrontEnd {
   ) throws {
     do {
       #expect(try number(message, with: descriptors) != 0, "\(what) was taken", sourceLocation: location)
-    } catch is Closed {
-    } catch Errno.connectionReset {}
+    } catch let failure as FrontEndConnection.Failure where failure.isTheEnd {}
   }
 }

@@ -232,13 +232,11 @@ struct FrontEnd: ~Copyable {
 
   /// Ends this side of the conversation (shutdown(2)) and reads until the other side ends it too. Returns how much came.
   func finish() throws -> Int {
-    _ = shutdown(socket.rawValue, CInt(SHUT_WR))
+    _ = shutdown(connection.descriptor.rawValue, CInt(SHUT_WR))
     var count = 0
     do {
       while true { count += try read(1).count }
-    } catch is Closed {
-      return count
-    } catch Errno.connectionReset {
+    } catch let failure as FrontEndConnection.Failure where failure.isTheEnd {
       return count
     }
   }
@@ -264,4 +262,9 @@ struct FrontEnd: ~Copyable {
     guard file.rawValue >= 0, ftruncate(file.rawValue, off_t(byteCount)) == 0 else { throw Errno(rawValue: errno) }
     return file
   }
+}
+
+extension FrontEndConnection.Failure {
+  /// The back end has closed the connection, whatever was on its way then.
+  var isTheEnd: Bool { [.closed, .system(.connectionReset), .system(.brokenPipe)].contains(self) }
 }
