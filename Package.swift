@@ -20,7 +20,7 @@ let package = Package(
     .executable(name: "mqctl", targets: ["mqctl"]),
     .library(
       name: "MultiQueue",
-      targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "VhostUser", "Orchestrator", "DataPlane"]),
+      targets: ["LinuxIO", "VhostKernel", "TapMQ", "Virtqueue", "VhostUser", "Orchestrator", "DataPlane", "Hypervisor"]),
     .library(name: "VhostUserFuzzing", targets: ["VhostUserFuzzing"]),
     .library(name: "VirtqueueFuzzing", targets: ["VirtqueueFuzzing"]),
   ],
@@ -73,11 +73,14 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Provisioning", dependencies: ["CYaml", "LinuxIO", "Orchestrator", "TapMQ"], swiftSettings: strict),
+    .target(
+      name: "Hypervisor", dependencies: ["LinuxIO", "TapMQ", "VhostUser", systemPackage], swiftSettings: strict),
     .executableTarget(
       name: "mqctl",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        "DataPlane", "LinuxIO", "LoadGenerator", "Orchestrator", "Provisioning", "TapMQ", "VhostKernel", systemPackage,
+        "DataPlane", "Hypervisor", "LinuxIO", "LoadGenerator", "Orchestrator", "Provisioning", "TapMQ", "VhostKernel",
+        systemPackage,
       ],
       swiftSettings: strict),
 
@@ -112,6 +115,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Virtqueue"], swiftSettings: strict),
+    .testTarget(
+      name: "HypervisorTests", dependencies: ["Hypervisor", "LinuxIO", "TapMQ", systemPackage],
+      swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -219,8 +219,8 @@ static inline int mq_unix_datagram(const char *_Nonnull path, const char *_Nonnu
   return sent < 0 ? -1 : 0;
 }
 
-// A stream socket connected to a path; a leading '@' is Linux's abstract space.
-static inline int mq_unix_connect(const char *_Nonnull path) {
+// A stream socket connected to a path; with SOCK_NONBLOCK in `flags` a listener that has no room for another is EAGAIN; a leading '@' is Linux's abstract space.
+static inline int mq_unix_connect(const char *_Nonnull path, int flags) {
   struct sockaddr_un address;
   if (mq_unix_address(path, &address) < 0) return -1;
   socklen_t size = sizeof address;
@@ -228,13 +228,28 @@ static inline int mq_unix_connect(const char *_Nonnull path) {
     address.sun_path[0] = 0;
     size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
   }
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   if (fd < 0) return -1;
   if (connect(fd, (struct sockaddr *)&address, size) < 0) {
     mq_close_quietly(fd);
     return -1;
   }
   return fd;
+}
+
+// A socket's file itself, to be passed on as a place to connect to; ENOTSOCK for any other file.
+static inline int mq_unix_reference(const char *_Nonnull path) {
+  int fd = open(path, 010000000 /* O_PATH */ | O_CLOEXEC);
+  if (fd < 0) return -1;
+  struct stat status;
+  int result = fstat(fd, &status);
+  if (result == 0 && !S_ISSOCK(status.st_mode)) {
+    errno = ENOTSOCK;
+    result = -1;
+  }
+  if (result == 0) return fd;
+  mq_close_quietly(fd);
+  return -1;
 }
 
 // A listening stream socket, not blocking, with a name of the kernel's choice in the abstract space of this network
@@ -300,15 +315,18 @@ static inline long mq_receive(int fd, void *_Nonnull buffer, size_t length, int 
   return result;
 }
 
+// How many descriptors one message may take along: the kernel's SCM_MAX_FD.
+enum { MQ_SENT_DESCRIPTORS = 253 };
+
 // sendmsg(2) of bytes and SCM_RIGHTS; a peer that has gone away is EPIPE, no signal.
 static inline long mq_send(int fd, const void *_Nonnull buffer, size_t length, const int *_Nullable descriptors, int count) {
   union {
-    char bytes[CMSG_SPACE(sizeof(int) * MQ_MESSAGE_DESCRIPTORS)];
+    char bytes[CMSG_SPACE(sizeof(int) * MQ_SENT_DESCRIPTORS)];
     struct cmsghdr alignment;
   } control;
   struct iovec part = {(void *)buffer, length};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (count > MQ_MESSAGE_DESCRIPTORS) {
+  if (count > MQ_SENT_DESCRIPTORS) {
     errno = EINVAL;
     return -1;
   }

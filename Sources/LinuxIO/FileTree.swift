@@ -103,3 +103,12 @@ extension FileTree {
     }
   }
 }
+
+extension FileTree {
+  /// A path that means the same in a process with another working directory (getcwd(3)).
+  public static func absolutePath(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let start = unsafe getcwd(nil, 0) else { return path }
+    defer { unsafe free(start) }
+    return unsafe String(cString: start) + "/" + path
+  }
+}

@@ -114,6 +114,19 @@ public enum ProcessControl {
 }
 
 extension ProcessControl {
+  /// flock(2) of another process's `/proc/PID/fd`, which nobody but its user and root may open: one program at a time works
+  /// on that process, and the lock ends with either. `ETIMEDOUT` if it was not free until `end`.
+  public static func lock(process: Int, until end: ContinuousClock.Instant) throws(Errno) -> OwnedDescriptor {
+    let folder = try owned(unsafe Glibc.open("/proc/\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+    while flock(folder.rawValue, LOCK_EX | LOCK_NB) < 0 {
+      let error = lastError()
+      guard error == .resourceTemporarilyUnavailable || error == .interrupted else { throw error }
+      guard ContinuousClock.now < end else { throw .timedOut }
+      _ = Glibc.poll(nil, 0, 20)
+    }
+    return folder
+  }
+
   /// errno(3), for a C library's call that has just failed.
   public static var lastErrno: CInt { errno }
 

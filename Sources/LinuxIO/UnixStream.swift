@@ -5,8 +5,11 @@ public import SystemPackage
 
 /// Stream sockets of AF_UNIX that carry descriptors (unix(7), SCM_RIGHTS).
 public enum UnixStream {
-  /// How many descriptors one message may carry here.
+  /// How many descriptors one received message may carry here.
   public static let descriptorLimit = Int(MQ_MESSAGE_DESCRIPTORS)
+
+  /// How many descriptors may be sent with one message: the kernel's SCM_MAX_FD.
+  public static let sentDescriptorLimit = Int(MQ_SENT_DESCRIPTORS)
 
   /// socket(2), bind(2) to a path that does not exist yet, listen(2). Not blocking.
   public static func listen(at path: String) throws(Errno) -> OwnedDescriptor {
@@ -43,7 +46,7 @@ public enum UnixStream {
 
   /// socket(2), connect(2). Blocking. A path that begins with `@` is of Linux's abstract space.
   public static func connect(to path: String) throws(Errno) -> OwnedDescriptor {
-    try owned(unsafe mq_unix_connect(path))
+    try owned(unsafe mq_unix_connect(path, 0))
   }
 
   /// accept4(2): not blocking; `EAGAIN` where nobody is waiting.

@@ -59,7 +59,7 @@ struct Mqctl: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Create.self, Delete.self, List.self, Show.self, Exec.self, Serve.self, Args.self, Verify.self, Bench.self,
-      Doctor.self, Apply.self, PlanCommand.self, Export.self,
+      Create.self, Delete.self, List.self, Show.self, Exec.self, Attach.self, Detach.self, Serve.self, Args.self,
+      Verify.self, Bench.self, Doctor.self, Apply.self, PlanCommand.self, Export.self,
     ])
 }

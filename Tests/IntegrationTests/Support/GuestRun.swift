@@ -20,15 +20,17 @@ final class GuestRun {
 
   /// A guest with a CPU for every pair, which stays up after its report until a line comes.
   ///
-  /// - Parameter reboots: whether it may: otherwise that ends QEMU.
-  init(pairs: Int, seconds: Int, reboots: Bool = false) throws {
+  /// - Parameters:
+  ///   - reboots: whether it may: otherwise that ends QEMU.
+  ///   - isPlugged: whether its device comes later, and it reports when it is told that there is one.
+  init(pairs: Int, seconds: Int, reboots: Bool = false, isPlugged: Bool = false) throws {
     folder = try PublicFolder()
     let arguments = try Programs.run(
       [
         "\(Programs.root)/lab/guest/qemu-args", "--cpus", "\(pairs)", "--qemu", Self.qemu,
       ] + (reboots ? ["--reboots"] : []) + [
         "--", "mq.address=\(Self.guestAddress)/\(Self.prefix)", "mq.peer=\(Self.hostAddress)", "mq.pings=\(Self.pings)",
-        "mq.hold=600",
+        "mq.hold=600", "mq.plug=\(isPlugged ? 1 : 0)",
         "mq.timeout=\(seconds)", "mq.reach=\(seconds / 2)",
       ], seconds: 300)
     #expect(arguments.code == 0, "\(arguments)")
@@ -58,6 +60,11 @@ final class GuestRun {
     let lines = Self.lines(outcome.out)
     let done = try #require(lines.last { $0.word == "done" }, "\(outcome)")
     #expect(done["ok"] == 1, "\(outcome)")
+    try checkReport(lines, pairs: pairs)
+  }
+
+  /// What a guest reports of a device: all pairs are there, and the pings of each crossed it, both ways.
+  static func checkReport(_ lines: [ReportReader.Line], pairs: Int) throws {
     let queues = try #require(lines.first { $0.word == "queues" })
     #expect(queues["max"] == pairs && queues["current"] == pairs, "\(queues)")
     expectPings(in: lines, pairs: pairs)

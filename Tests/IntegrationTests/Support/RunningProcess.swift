@@ -72,9 +72,9 @@ final class RunningProcess {
     guard unsafe Glibc.write(inPipe.rawValue, bytes, bytes.count) == bytes.count else { throw Errno(rawValue: errno) }
   }
 
-  /// Reads until what it printed on standard output holds `mark`.
-  func waitForOutput(_ mark: String, seconds: Double = 60) throws {
-    try waitForOutput(mark, seconds: seconds) { $0.contains(mark) }
+  /// Reads until what it printed on standard output holds `mark` so many times.
+  func waitForOutput(_ mark: String, times: Int = 1, seconds: Double = 60) throws {
+    try waitForOutput(mark, seconds: seconds) { $0.components(separatedBy: mark).count > times }
   }
 
   /// Reads until something is so of what it printed on standard output; `what` says what in an error.
