@@ -162,14 +162,14 @@ final class Traffic: @unchecked Sendable {
     }
     // What the worker has given back it is through with: tun knows the flow.
     let back = next[pair] &- UInt32(guest.inFlight)
-    let isLogging = state.withLock { $0.isLogging }
+    let (isLogging, mayLose) = state.withLock { ($0.isLogging, $0.mayLose[pair]) }
     while let first = answerable[pair].first(where: { $0 < back }) {
       let frame = ProbeFrame(run: run, pair: UInt16(pair), flow: UInt16(first % 8), sequence: first)
       do {
         try kernel.write(frame.answer.bytes, to: socket.descriptor)
       } catch {
         // There is no queue where tun last saw that flow: the host is told, and tries again.
-        guard error == .noBufferSpace, state.withLock({ $0.mayLose[pair] }) else { throw error }
+        guard error == .noBufferSpace, mayLose || state.withLock({ $0.mayLose[pair] }) else { throw error }
         break
       }
       answerable[pair].removeAll { $0 == first }
