@@ -194,13 +194,13 @@ extension PairWorker {
     guardMemory()
     if let base = receive?.giveBack() {
       toldReceive.base = base
-      let ring = try makeRing(toldReceive)
-      receive?.ring = ring
+      var ring = try makeRing(toldReceive)
+      receive?.exchangeRing(with: &ring)
     }
     if let base = transmit?.giveBack() {
       toldTransmit.base = base
-      let ring = try makeRing(toldTransmit)
-      transmit?.ring = ring
+      var ring = try makeRing(toldTransmit)
+      transmit?.exchangeRing(with: &ring)
     }
   }
 

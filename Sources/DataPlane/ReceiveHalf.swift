@@ -44,6 +44,9 @@ internal import Virtqueue
     unsafe vectors.deallocate()
   }
 
+  /// Goes on with another ring; the old one is the caller's. (Swift 6.3.1 does not end a value that is assigned to.)
+  internal mutating func exchangeRing(with other: inout DeviceRing) { swap(&ring, &other) }
+
   /// Takes what the tap has, as far as a turn goes. Whatever has come, the driver knows when this returns.
   internal mutating func turn(_ tap: CInt) -> Turn {
     var frames = 0

@@ -16,6 +16,9 @@ internal struct TransmitHalf: ~Copyable {
     self.call = call
   }
 
+  /// Goes on with another ring; the old one is the caller's. (Swift 6.3.1 does not end a value that is assigned to.)
+  internal mutating func exchangeRing(with other: inout DeviceRing) { swap(&ring, &other) }
+
   /// Sends what is there, as far as a turn goes. Whatever of it was sent, the driver knows when this returns.
   internal mutating func turn(_ tap: CInt) -> Turn {
     var frames = 0
