@@ -65,7 +65,7 @@ internal struct LoadSample {
     let waited = pairsOfUse.map { $0.waited - $1.waited }.reduce(0, +)
     if !backEnd.isEmpty { total.workerLoad = loads.map(\.1).reduce(0, +) }
     // Threads that only slept ran nowhere.
-    total.workerCPUs = Set(loads.filter { $0.1 > 0.005 }.map(\.0)).sorted()
+    total.workerCPUs = Set(loads.filter { $0.1 > 0 }.map(\.0)).sorted()
     total.generatorCPUs = Set(flows.flatMap(\.generatorCPUs)).sorted()
     return LoadMeasurement(
       pairs: pairs, size: size, direction: direction, seconds: seconds, flows: flows, total: total,

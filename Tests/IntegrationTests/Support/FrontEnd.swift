@@ -258,9 +258,7 @@ struct FrontEnd: ~Copyable {
 
   /// A memfd.
   static func memory(byteCount: Int) throws -> OwnedDescriptor {
-    let file = OwnedDescriptor(adopting: FileDescriptor(rawValue: unsafe mq_memfd_create("guest")))
-    guard file.rawValue >= 0, ftruncate(file.rawValue, off_t(byteCount)) == 0 else { throw Errno(rawValue: errno) }
-    return file
+    try MemoryFile.create("guest", byteCount: byteCount)
   }
 }
 
