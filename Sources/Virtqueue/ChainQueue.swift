@@ -81,21 +81,20 @@ public struct Chain: BitwiseCopyable, Sendable {
     unsafe UnsafeBufferPointer(start: vectors + firstVector, count: endVector &- firstVector)
   }
 
-  /// Whether one more chain of any length fits; makes room for it.
+  /// Whether one more chain of any length fits behind the others where they are.
   @inlinable @inline(__always)
-  internal mutating func reserve() -> Bool {
-    if endChain < capacity && endVector <= Self.vectorCapacity &- IOVector.maximumCount { return true }
-    return moveToStart()
+  internal var hasRoom: Bool {
+    endChain < capacity && endVector <= Self.vectorCapacity &- IOVector.maximumCount
   }
 
+  /// Makes what room there is.
   @usableFromInline
-  internal mutating func moveToStart() -> Bool {
+  internal mutating func moveToStart() {
     let vectorCount = endVector &- firstVector
     unsafe chains.update(from: chains + firstChain, count: count)
     unsafe vectors.update(from: vectors + firstVector, count: vectorCount)
     (firstChain, endChain) = (0, count)
     (firstVector, endVector) = (0, vectorCount)
-    return endChain < capacity && vectorCount <= Self.vectorCapacity &- IOVector.maximumCount
   }
 
   /// The segments that were put behind `endVector` become a chain.

@@ -142,7 +142,9 @@ public import Synchronization
     }
     lastUsed &+= 1
     let id = UInt16(truncatingIfNeeded: element.id)
-    if hasChains, unsafe links[Int(id)] != Self.end { releaseRest(of: id) }
+    if hasChains, unsafe links[Int(id)] != Self.end {
+      freeCount = unsafe Self.releaseRest(of: id, links, free, freeCount, mask)
+    }
     guard freeCount <= Int(mask) else {
       broken = true
       return nil

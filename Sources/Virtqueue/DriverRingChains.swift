@@ -97,15 +97,20 @@ extension DriverRing {
     return unsafe Self.index(usedFlags).pointee.load(ordering: .acquiring) &- lastUsed > enough && !broken
   }
 
-  /// The descriptors that follow one in its chain are free again.
+  /// The descriptors that follow one in its chain are free again; how many are free now. Not a method: a call with the ring's
+  /// address would keep all of it in memory on the way of every buffer.
   @usableFromInline @inline(never)
-  internal mutating func releaseRest(of id: UInt16) {
+  internal static func releaseRest(
+    of id: UInt16, _ links: UnsafeMutablePointer<UInt16>, _ free: UnsafeMutablePointer<UInt16>, _ count: Int,
+    _ mask: UInt16
+  ) -> Int {
+    var freeCount = count
     var at = id
     repeat {
       let next = unsafe links[Int(at)]
-      unsafe links[Int(at)] = Self.end
+      unsafe links[Int(at)] = end
       at = next
-      guard at != Self.end, freeCount <= Int(mask) else { break }
+      guard at != end, freeCount <= Int(mask) else { return freeCount }
       unsafe free[freeCount] = at
       freeCount &+= 1
     } while true

@@ -23,8 +23,8 @@
 @safe @usableFromInline
 internal struct GuestMemory: BitwiseCopyable {
   // Sorted by guest address.
-  @unsafe private let regions: UnsafeMutablePointer<GuestRegion>
-  private let count: Int
+  @unsafe @usableFromInline internal let regions: UnsafeMutablePointer<GuestRegion>
+  @usableFromInline internal let count: Int
   // The last hit: where it starts, how long it is, where it is here. Nothing is in the first one, which is empty.
   @usableFromInline internal var start: UInt64 = 0
   @usableFromInline internal var byteCount: UInt64 = 0
@@ -49,7 +49,12 @@ internal struct GuestMemory: BitwiseCopyable {
   internal mutating func locate(_ address: UInt64) -> Place? {
     var offset = address &- start
     if offset >= byteCount {
-      guard search(address) else { return nil }
+      let index = unsafe Self.search(address, regions, count)
+      guard index >= 0 else { return nil }
+      let region = unsafe regions[index]
+      start = region.guestAddress
+      byteCount = region.byteCount
+      unsafe base = region.base
       offset = address &- start
     }
     return unsafe Place(base: base + Int(truncatingIfNeeded: offset), run: byteCount &- offset)
@@ -68,22 +73,19 @@ internal struct GuestMemory: BitwiseCopyable {
     }
   }
 
-  /// Makes the region of an address the last hit; false if it is in none.
+  /// The region of an address, -1 for none. Not a method: a call with this value's address would keep it in memory on the way of
+  /// every descriptor.
   @usableFromInline @inline(never)
-  internal mutating func search(_ address: UInt64) -> Bool {
+  internal static func search(_ address: UInt64, _ regions: UnsafeMutablePointer<GuestRegion>, _ count: Int) -> Int {
     var low = 0
     var high = count
     while low < high {
       let middle = (low &+ high) / 2
       if unsafe regions[middle].guestAddress <= address { low = middle &+ 1 } else { high = middle }
     }
-    guard low > 0 else { return false }
+    guard low > 0 else { return -1 }
     let region = unsafe regions[low &- 1]
-    guard address &- region.guestAddress < region.byteCount else { return false }
-    start = region.guestAddress
-    byteCount = region.byteCount
-    unsafe base = region.base
-    return true
+    return address &- region.guestAddress < region.byteCount ? low &- 1 : -1
   }
 
   /// What the guest calls so many bytes here, as far as they are in one region; nil if they are in none.

@@ -1,9 +1,11 @@
 internal import CRing
+internal import Glibc
 internal import LinuxIO
 internal import Virtqueue
 
-/// `ring RUNS`: the library's DriverRing against the one in C, each on a ring of its own with the same device behind it.
-/// They take turns; a line each: `library` or `c`, and nanoseconds a descriptor.
+/// `ring RUNS`: the library's DriverRing against the one in C, each on a ring of its own with the same device behind it; then its
+/// DeviceRing against one in C, with the same driver. They take turns; a line each: `ring`, `device` or `table`, `library` or `c`,
+/// and nanoseconds a descriptor, or a frame where it is in a table of four.
 @main
 struct Ring {
   static let batches = 40_000
@@ -13,23 +15,39 @@ struct Ring {
     let runs = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 15
     // The first of each warms up.
     for run in 0...runs {
-      let library = nanoseconds { ring in ring.driveByLibrary() }
-      let c = nanoseconds { ring in ring.driveByC() }
-      guard run > 0 else { continue }
-      print("library\t\(library)")
-      print("c\t\(c)")
+      let library = nanoseconds(FreshRing(size: 256)) { ring in ring.driveByLibrary() }
+      let c = nanoseconds(FreshRing(size: 256)) { ring in ring.driveByC() }
+      show("ring", run, library, c)
+      for (name, pieces) in [("device", 1), ("table", 4)] {
+        let library = nanoseconds(DeviceSide(pieces: pieces)) { ring in ring.driveByLibrary() }
+        let c = nanoseconds(DeviceSide(pieces: pieces)) { ring in ring.driveByC() }
+        show(name, run, library, c)
+      }
     }
   }
 
+  private static func show(_ name: String, _ run: Int, _ library: Double, _ c: Double) {
+    guard run > 0 else { return }
+    print("\(name)\tlibrary\t\(library)")
+    print("\(name)\tc\t\(c)")
+  }
+
   /// What one descriptor costs on a fresh ring.
-  private static func nanoseconds(_ drive: (consuming FreshRing) -> UInt64) -> Double {
-    let ring = FreshRing(size: 256)
-    let clock = ContinuousClock()
-    let start = clock.now
+  private static func nanoseconds<Side: ~Copyable>(
+    _ ring: consuming Side, _ drive: (consuming Side) -> UInt64
+  ) -> Double {
+    let start = processorTime()
     let sum = drive(ring)
-    let duration = clock.now - start
+    let duration = processorTime() - start
     precondition(sum == UInt64(batches * batch * 1514), "a buffer was lost")
-    return Double(duration.components.attoseconds) / 1e9 / Double(batches * batch)
+    return duration / Double(batches * batch)
+  }
+
+  /// Nanoseconds that this thread has run: others on the processor do not count.
+  private static func processorTime() -> Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
   }
 }
 

@@ -30,3 +30,18 @@ int ring_device_run(struct ring_device *device);
 // `batches` times: adds `batch` buffers, publishes them, runs the device, takes back all that it used.
 // `memory` is zero and laid out as the device says; `free_stack` has room for mask + 1 numbers. Returns the lengths' sum.
 uint64_t ring_driver_run(struct ring_device *device, uint16_t *free_stack, int batches, int batch);
+
+// A stretch of the guest's memory.
+struct ring_region {
+  uint64_t guest;
+  uint64_t count;
+  char *base;
+};
+
+// The next `count` entries of the available ring, which stand there already, are available.
+void ring_offer(struct ring_device *ring, int count);
+
+// The other way round: `batches` times, `batch` chains are offered, and the device in C takes, completes and publishes them. The
+// lengths' sum, 0 if one was refused.
+uint64_t ring_device_drive(struct ring_device *ring, const struct ring_region *regions, int region_count, int batches,
+                           int batch);
