@@ -42,7 +42,8 @@ uint64_t stream_hash(const struct stream *s);
 const char *stream_send(int fd, struct stream *s, uint64_t bytes, uint64_t rate, const volatile bool *stop,
                         volatile struct stream *progress);
 
-/* Receives until the other side closes. When *stop (may be NULL) becomes true, this side is closed. */
+/* Receives until the other side closes. When *stop (may be NULL) becomes true, this side is closed. Where there is a
+ * `progress`, it takes its time. */
 const char *stream_receive(int fd, struct stream *s, const volatile bool *stop, volatile struct stream *progress);
 
 /* A wait of STREAM_WAIT_S at most for anything on this socket. */
