@@ -63,12 +63,30 @@ public enum FileTree {
     return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
+  /// lstat(2): who may use a socket. `ENOTSOCK` for anything else.
+  public static func socketAccess(of path: String) throws(Errno) -> SocketAccess {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0 else { throw lastError() }
+    guard status.st_mode & S_IFMT == S_IFSOCK else { throw .notSocket }
+    return SocketAccess(mode: status.st_mode & 0o777, owner: status.st_uid, group: status.st_gid)
+  }
+
   /// fstat(2): likewise of an open descriptor.
   public static func identity(of descriptor: FileDescriptor) throws(Errno) -> FileIdentity {
     var status = stat()
     guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw lastError() }
     return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
+}
+
+/// Who may use a socket in the file system.
+public struct SocketAccess: Sendable, Equatable {
+  /// The permissions.
+  public let mode: UInt32
+  /// Whose it is.
+  public let owner: UInt32
+  /// Its group.
+  public let group: UInt32
 }
 
 /// What makes a file that file.

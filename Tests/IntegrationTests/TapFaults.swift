@@ -163,6 +163,52 @@ enum TapFaults {
     #expect(lost == 3)
   }
 
+  /// What was changed before a failure is changed back.
+  @Sendable static func change() throws {
+    try TapFixture.makeBridge("br0")
+    let name = try InterfaceName("tap0")
+    let mac = try MACAddress("02:00:00:00:00:01")
+    let plain = try DeviceSpec(
+      name: name, pairs: 8, owner: 1, group: 1, mac: mac, addresses: [InterfaceAddress("192.0.2.2/24")])
+    let full = try DeviceSpec(
+      name: name, pairs: 4, owner: 1000, group: 1001, mac: MACAddress("02:00:00:00:00:02"), mtu: 9000,
+      bridge: InterfaceName("br0"), addresses: [InterfaceAddress("192.0.2.1/24"), InterfaceAddress("2001:db8::1/64")],
+      isUp: false)
+    let sweep = try FaultSweep()
+    for (old, new) in [(plain, full), (full, plain)] {
+      try sweep.run(
+        prepare: { _ in try TapFixture.make(old) },
+        undo: { _ in try TapFixture.expect(new, "a change without a fault") },
+        verify: { fault, _ in try TapFixture.expect(old, "\(fault)") },
+        { tools in
+          guard let device = try tools.device(named: name) else { throw FaultSweep.Failure(description: "no tap0") }
+          let outcome = try tools.update(device, to: new)
+          #expect(outcome == .changed)
+        })
+    }
+  }
+
+  /// All of a batch, or none: and the group that they were put into is not left.
+  @Sendable static func deleteMany() throws {
+    let specs = try (0..<3).map { try DeviceSpec(name: InterfaceName("tap\($0)"), pairs: 1) }
+    let calls = try FaultSweep().run(
+      prepare: { _ in
+        for spec in specs { try TapFixture.make(spec) }
+      },
+      verify: { fault, _ in
+        // The group is deleted all the same where one could not be put into it; that one is there as it was.
+        for spec in specs where try TapFixture.tools().device(named: spec.name) != nil {
+          try TapFixture.expect(spec, "\(fault)")
+        }
+        for spec in specs { try TapFixture.make(spec) }
+      },
+      { tools in try tools.delete(try tools.devices()) })
+    #expect(
+      calls == [
+        "RTM_GETLINK", "RTM_GETADDR", "RTM_GETLINK", "RTM_SETLINK", "RTM_SETLINK", "RTM_SETLINK", "RTM_DELLINK",
+      ])
+  }
+
   @Sendable static func delete() throws {
     try TapFixture.makeBridge("br0")
     let spec = try everyOption(InterfaceName("tap0"))

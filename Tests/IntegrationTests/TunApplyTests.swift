@@ -229,6 +229,48 @@ extension TunTests {
       }
     }
 
+    /// The options of `mqctl serve` come from a file, and are written into one while it runs.
+    @Test func howATapIsServed() async throws {
+      try await FreshNamespace.run {
+        let folder = try PublicFolder()
+        let socket = "\(folder.path)/tap0.sock"
+        let file = try DeviceFile(
+          """
+          devices:
+          - {name: tap1, pairs: 1}
+          - name: tap0
+            pairs: 3
+            serve: {socket: \(socket), pairs: 2, user: nobody, socket-mode: "660", socket-group: 7, datapath: userspace}
+          """)
+        try mqctl("apply", file.path, exits: 0)
+        try mqctl("serve", "tap0", "--from", file.path, "--socket", "/x", exits: 2).expectOneError(saying: "--from")
+        try mqctl("serve", "tap1", "--from", file.path, exits: 2).expectOneError(saying: "\(file.path):2", "tap1")
+        try mqctl("serve", "tap2", "--from", file.path, exits: 2).expectOneError(saying: "tap2")
+        for _ in 0..<2 {
+          let server = try startMqctl("serve", "tap0", "--from", file.path)
+          try server.waitForErrors("2 pair(s) at \(socket)")
+          let export = try mqctl("export", exits: 0).out
+          let serve = """
+                serve:
+                  socket: \(socket)
+                  pairs: 2
+                  user: "65534"
+                  socket-mode: "660"
+                  socket-group: "7"
+                  datapath: userspace
+
+            """
+          #expect(export.hasSuffix(serve), "\(export)")
+          server.kill(SIGTERM)
+          #expect(try server.wait().code == 0)
+          // The second time by what was written.
+          try file.write(export)
+          #expect(try mqctl("plan", file.path, exits: 0).out == "nothing to do: 2 as wanted\n")
+        }
+        #expect(!(try mqctl("export", exits: 0).out.contains("serve")))
+      }
+    }
+
     @Test func namespaces() async throws {
       try await FreshNamespace.run {
         let one = try NamedNamespace()

@@ -37,6 +37,14 @@ struct TunFaultTests {
     await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.replaceForeign) }
   }
 
+  @Test func change() async {
+    await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.change) }
+  }
+
+  @Test func deleteMany() async {
+    await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.deleteMany) }
+  }
+
   @Test func delete() async {
     await #expect(processExitsWith: .success) { await inFreshNamespace(TapFaults.delete) }
   }
