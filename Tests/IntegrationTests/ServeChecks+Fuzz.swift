@@ -6,6 +6,8 @@ import Testing
 import VhostUser
 import VhostUserFuzzing
 
+@testable import DataPlane
+
 /// Conversations that no front end would hold, over the real socket, with a data path behind it.
 extension ServeChecks {
   /// As many as CI has time for; the same ones each time.
@@ -35,10 +37,8 @@ extension ServeChecks {
         for frame in frames {
           do {
             try guest.send(frame, files)
-          } catch Errno.brokenPipe {
+          } catch let failure as FrontEndConnection.Failure where failure.isTheEnd {
             // An earlier one has ended the connection.
-            break
-          } catch Errno.connectionReset {
             break
           }
         }
