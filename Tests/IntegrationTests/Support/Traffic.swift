@@ -27,6 +27,8 @@ final class Traffic: @unchecked Sendable {
     var faults: [String] = []
     /// Whether answers to a pair's frames may be lost.
     var mayLose: [Bool]
+    /// How often that has begun: it may be over before the thread looks.
+    var losses: [Int]
     /// Whether writes to guest memory are to be found in the log, and the pages that must be.
     var isLogging = false
     var written: Set<UInt64> = []
@@ -53,7 +55,7 @@ final class Traffic: @unchecked Sendable {
   private var next: [UInt32]
   private var answerable: [[UInt32]]
   private var forgiven: [Set<UInt32>]
-  private var couldLose: [Bool]
+  private var settledLosses: [Int]
   // What was taken from each used ring so far.
   private var taken: [(receive: UInt16, transmit: UInt16)]
 
@@ -61,7 +63,9 @@ final class Traffic: @unchecked Sendable {
   init(_ guests: consuming UniqueArray<GuestRings<LinuxKernel>?>, _ socket: consuming OwnedDescriptor) {
     let count = guests.count
     state = Mutex(
-      State(tallies: Array(repeating: Tally(), count: count), mayLose: Array(repeating: false, count: count)))
+      State(
+        tallies: Array(repeating: Tally(), count: count), mayLose: Array(repeating: false, count: count),
+        losses: Array(repeating: 0, count: count)))
     self.guests = guests
     self.socket = socket
     window = max(2, min(8, 64 / count))
@@ -69,7 +73,7 @@ final class Traffic: @unchecked Sendable {
     next = Array(repeating: 0, count: count)
     answerable = Array(repeating: [], count: count)
     forgiven = Array(repeating: [], count: count)
-    couldLose = Array(repeating: false, count: count)
+    settledLosses = Array(repeating: 0, count: count)
     taken = Array(repeating: (0, 0), count: count)
     Thread { self.pump() }.start()
   }
@@ -87,7 +91,12 @@ final class Traffic: @unchecked Sendable {
   }
 
   /// A pair is about to be disabled, or runs again.
-  func setMayLose(_ pair: Int, _ mayLose: Bool) { state.withLock { $0.mayLose[pair] = mayLose } }
+  func setMayLose(_ pair: Int, _ mayLose: Bool) {
+    state.withLock {
+      $0.mayLose[pair] = mayLose
+      if mayLose { $0.losses[pair] += 1 }
+    }
+  }
 
   /// From now on, or no longer, what is written to guest memory must be found in the log. Returns the pages so far.
   @discardableResult
@@ -162,14 +171,14 @@ final class Traffic: @unchecked Sendable {
     }
     // What the worker has given back it is through with: tun knows the flow.
     let back = next[pair] &- UInt32(guest.inFlight)
-    let (isLogging, mayLose) = state.withLock { ($0.isLogging, $0.mayLose[pair]) }
+    let isLogging = state.withLock { $0.isLogging }
     while let first = answerable[pair].first(where: { $0 < back }) {
       let frame = ProbeFrame(run: run, pair: UInt16(pair), flow: UInt16(first % 8), sequence: first)
       do {
         try kernel.write(frame.answer.bytes, to: socket.descriptor)
       } catch {
         // There is no queue where tun last saw that flow: the host is told, and tries again.
-        guard error == .noBufferSpace, mayLose || state.withLock({ $0.mayLose[pair] }) else { throw error }
+        guard error == .noBufferSpace, state.withLock({ $0.losses[pair] }) != settledLosses[pair] else { throw error }
         break
       }
       answerable[pair].removeAll { $0 == first }
@@ -234,10 +243,9 @@ final class Traffic: @unchecked Sendable {
 
   /// Of a pair that runs again, what was answered while it could be lost is no longer waited for.
   private func settleAccounts() {
-    let mayLose = state.withLock { $0.mayLose }
-    for pair in mayLose.indices {
-      defer { couldLose[pair] = mayLose[pair] }
-      guard couldLose[pair], !mayLose[pair] else { continue }
+    let (mayLose, losses) = state.withLock { ($0.mayLose, $0.losses) }
+    for pair in mayLose.indices where !mayLose[pair] && losses[pair] != settledLosses[pair] {
+      settledLosses[pair] = losses[pair]
       let lost = frames[pair].filter { $0.value.isSeen && !answerable[pair].contains($0.key) }.map(\.key)
       for number in lost { frames[pair][number] = nil }
       forgiven[pair].formUnion(lost)
