@@ -1,3 +1,4 @@
+internal import CLinuxUAPI
 internal import Glibc
 public import SystemPackage
 
