@@ -135,9 +135,10 @@ public import Synchronization
     availableIndex = index
   }
 
-  /// Breaks the ring.
+  /// Breaks the ring, of which the first violation alone is told.
   @inlinable
   internal mutating func violation(_ what: RingViolation) -> RingViolation {
+    guard !violated else { return .broken }
     violated = true
     // Nothing is known to be available any more.
     availableIndex = nextAvailable

@@ -91,6 +91,9 @@ import Virtqueue
     var violation: RingViolation?
     do throws(RingViolation) { _ = try ring.takeWritable(into: &queue, byteCount: 1025) } catch { violation = error }
     #expect(violation == .buffersTooSmall && ring.isBroken)
+    // What broke it is told once.
+    do throws(RingViolation) { _ = try ring.takeWritable(into: &queue, byteCount: 1025) } catch { violation = error }
+    #expect(violation == .broken)
   }
 
   /// Every page that was written has its bit, and no other: buffers by guest address, the used ring by its log address, all before
