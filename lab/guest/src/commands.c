@@ -152,8 +152,11 @@ static bool obey(char *line)
         report("answer to=%s ok=0%s reason=%s", name, facts, complaint());
     else
         report("answer to=%s ok=1%s uptime_ms=%ld", name, facts, now_ms());
-    if (reboots)
+    if (reboots) {
+        /* As distributions do. Debian's 6.1 may hang in a reboot with packets under way. */
+        set_link(false);
         restart();
+    }
     return true;
 }
 

@@ -184,16 +184,21 @@ static void put_address(unsigned long operation, struct in_addr a)
         give_up("address: %s", strerror(errno));
 }
 
+void set_link(bool up)
+{
+    struct ifreq r = request();
+    if (ioctl(control, SIOCGIFFLAGS, &r) < 0)
+        give_up("SIOCGIFFLAGS: %s", strerror(errno));
+    r.ifr_flags = up ? r.ifr_flags | IFF_UP : r.ifr_flags & ~IFF_UP;
+    if (ioctl(control, SIOCSIFFLAGS, &r) < 0)
+        give_up("link %s: %s", up ? "up" : "down", strerror(errno));
+}
+
 void bring_up(void)
 {
     if (want.has_address) {
         put_address(SIOCSIFADDR, want.address);
         put_address(SIOCSIFNETMASK, want.mask);
     }
-    struct ifreq r = request();
-    if (ioctl(control, SIOCGIFFLAGS, &r) < 0)
-        give_up("SIOCGIFFLAGS: %s", strerror(errno));
-    r.ifr_flags |= IFF_UP;
-    if (ioctl(control, SIOCSIFFLAGS, &r) < 0)
-        give_up("link up: %s", strerror(errno));
+    set_link(true);
 }

@@ -46,6 +46,7 @@ extern int queues;                          /* how many pairs are on */
 void open_device(void);
 void close_device(void);                    /* waits until it has gone */
 void bring_up(void);
+void set_link(bool up);
 int ethtool(void *command);
 void attribute(const char *interface, const char *name, char *value, size_t size);
 void set_channels(int wanted);              /* 0: all that the device has; one `queues` line */
