@@ -33,7 +33,7 @@ static volatile int has_begun;
 
 struct queue {
   pthread_t thread;
-  int fd, is_write;
+  int fd, index, is_write;
   uint64_t packets, cpu;
   double elapsed;
 };
@@ -56,7 +56,7 @@ static void *run(void *context) {
   char *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED) fail("mmap");
   memset(area, 0, size);
-  for (int i = 0; queue->is_write && i < frames; i++) memcpy(area + i * step + header_size, nobodys, sizeof nobodys);
+  for (int i = 0; queue->is_write && i < frames; i++) flow(area + i * step + header_size, bytes, queue->index);
   while (!has_begun) sched_yield();
   uint64_t begin = clock_of(CLOCK_MONOTONIC), end = begin + amount * 1e9, cpu = clock_of(CLOCK_THREAD_CPUTIME_ID);
   if (queue->is_write) {
@@ -82,7 +82,7 @@ int main(int count, char **words) {
   int queues = atoi(words[2]), is_write = strcmp(words[3], "write") == 0, size = header_size;
   amount = atof(words[4]);
   bytes = atoi(words[5]);
-  if (queues > most_pairs || bytes < 14 || bytes > most_bytes) return 2;
+  if (queues > most_pairs || bytes < 42 || bytes > most_bytes) return 2;
   static struct queue queue[most_pairs];
   for (int i = 0; i < queues; i++) {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE};
@@ -92,6 +92,7 @@ int main(int count, char **words) {
     if (ioctl(queue[i].fd, TUNSETIFF, &request) < 0) fail("TUNSETIFF");
     if (ioctl(queue[i].fd, TUNSETVNETHDRSZ, &size) < 0) fail("TUNSETVNETHDRSZ");
     if (ioctl(queue[i].fd, TUNSETOFFLOAD, 0) < 0) fail("TUNSETOFFLOAD");
+    queue[i].index = i;
     queue[i].is_write = is_write;
   }
   if (!is_write) feed(words[1], bytes, amount);
