@@ -21,11 +21,18 @@ struct EchoRings: ~Copyable {
     guard try transmit.takeReadable(into: &frames, upTo: Self.batch - frames.count) > 0 || !frames.isEmpty else {
       return
     }
+    if buffers.count < frames.count { _ = try receive.takeWritable(into: &buffers, upTo: Self.batch) }
     var count = 0
     while !frames.isEmpty {
       let length = frames.first.byteCount
       guard try receive.takeWritable(into: &buffers, byteCount: length) else { break }
-      unsafe copy(frames.firstSegments, to: buffers.segments)
+      let source = unsafe frames.firstSegments
+      let target = unsafe buffers.firstSegments
+      if source.count == 1, unsafe length <= target[0].byteCount {
+        unsafe target[0].base.copyMemory(from: source[0].base, byteCount: length)
+      } else {
+        unsafe copy(source, to: buffers.segments)
+      }
       receive.completeFrame(&buffers, byteCount: length)
       transmit.complete(&frames)
       count &+= 1
