@@ -93,6 +93,17 @@ public enum ProcessControl {
     return UInt64(limit.rlim_cur)
   }
 
+  /// setrlimit(2): as many open files as the hard limit lets this process have. The soft one is 1024 nearly everywhere, for the
+  /// sake of programs that use select(2).
+  public static func raiseOpenFileLimit() throws(Errno) {
+    var limit = rlimit()
+    let number: __rlimit_resource_t = MQ_RLIMIT_NOFILE
+    try check(unsafe getrlimit(number, &limit))
+    guard limit.rlim_cur < limit.rlim_max else { return }
+    limit.rlim_cur = limit.rlim_max
+    try check(unsafe setrlimit(number, &limit))
+  }
+
   /// What ``limit(_:)`` is asked of.
   public enum Resource: Sendable {
     /// RLIMIT_NOFILE.

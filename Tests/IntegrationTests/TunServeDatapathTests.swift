@@ -44,6 +44,24 @@ struct TunServeDatapathTests {
     }
   }
 
+  /// The soft limit on open files is 1024 nearly everywhere, and 128 pairs need more.
+  @Test func asManyFilesAsTheHardLimitLetsItHave() async throws {
+    try await FreshNamespace.run {
+      let tap = try InterfaceName("tap0")
+      try TapFixture.make(DeviceSpec(name: tap, pairs: 16))
+      let index = try #require(try LinkSession().link(named: tap)).index
+      let folder = try PublicFolder()
+      let words = [Programs.mqctl, "serve", "tap0", "--socket", "\(folder.path)/socket", "--datapath", "userspace"]
+      let process = try RunningProcess(["/usr/bin/prlimit", "--nofile=60:1000"] + words)
+      try process.waitForErrors("pair(s) at")
+      var guest = try FrontEnd(connectingTo: "\(folder.path)/socket")
+      try guest.start(pairs: 16)
+      try guest.exchange(frames: 1, onTap: index)
+      process.kill(15)
+      #expect(try process.wait().code == 0)
+    }
+  }
+
   /// Its rings run when it goes: its threads stop and go with it.
   @Test func aPlaneThatIsDropped() async throws {
     try await FreshNamespace.run {

@@ -48,6 +48,23 @@ struct TunServeIdleTests {
     }
   }
 
+  /// A thread that looks for work wants no kick and needs none; after as long as it was told, it sleeps until it is kicked.
+  @Test func busyPollingIsBounded() async throws {
+    try await FreshNamespace.run {
+      try Self.silenceHost()
+      let served = try ServedTap(.userspace, pairs: 1, "--busy-poll-us", "1000000")
+      var guest = try FrontEnd(connectingTo: served.socket)
+      try guest.start(pairs: 1)
+      try guest.exchange(frames: 4, onTap: served.index)
+      for _ in 0..<3 {
+        // A machine that stands still for a second makes it miss its time, but not every time.
+        #expect(try eventually { try !guest.needsKickToSend(pair: 0) })
+        _ = try Self.resting(served)
+        #expect(try guest.needsKickToSend(pair: 0))
+      }
+    }
+  }
+
   /// IPv6 of this namespace says something on a new link from time to time, which is work for whoever serves it.
   private static func silenceHost() throws {
     for scope in ["all", "default"] {

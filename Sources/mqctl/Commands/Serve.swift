@@ -105,9 +105,11 @@ struct Serve: ParsableCommand, ReportingCommand {
     let termination: OwnedDescriptor
     do throws(Errno) {
       try ProcessControl.closeDescriptors(from: 3 + ServiceManager.inheritedSockets().count)
+      // Nine for each pair, of which there may be 128.
+      try ProcessControl.raiseOpenFileLimit()
       termination = try ServiceManager.terminationDescriptor()
     } catch {
-      throw Failure(.other, "close_range, signalfd: \(error)")
+      throw Failure(.other, "close_range, setrlimit, signalfd: \(error)")
     }
     try namespace.enter()
     let set = try openPairs()

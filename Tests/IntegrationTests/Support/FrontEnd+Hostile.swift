@@ -56,6 +56,18 @@ extension FrontEnd {
     guests[pair] = consume guest
   }
 
+  /// Sends a frame that must be given back, and says whether the device had to be kicked for it.
+  mutating func needsKickToSend(pair: Int) throws -> Bool {
+    guard var guest = guests[pair].take() else { throw Errno.noSuchAddressOrDevice }
+    let kernel = LinuxKernel()
+    _ = try kernel.readFrame(from: guest.transmitKick.descriptor, atMost: 8)
+    try guest.send(Self.experiment)
+    #expect(try guest.settle(milliseconds: 20_000))
+    let kicks = try kernel.readFrame(from: guest.transmitKick.descriptor, atMost: 8)
+    guests[pair] = consume guest
+    return kicks != nil
+  }
+
   /// Takes frames until there are so many, or none comes for 20 s. Returns how many came.
   mutating func receiveAll(pair: Int, atLeast wanted: Int) throws -> Int {
     guard var guest = guests[pair].take() else { throw Errno.noSuchAddressOrDevice }
