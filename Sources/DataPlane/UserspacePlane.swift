@@ -16,9 +16,10 @@ public struct UserspacePlane<Kernel: KernelInterface>: Plane, ~Copyable {
   private let alarmEvent: OwnedDescriptor
   private var threads = UniqueArray<PairThread>()
 
-  /// What the rings of ``Virtqueue`` can do.
+  /// What the rings of ``Virtqueue`` can do. They use buffers in the order in which they were made available, whatever was
+  /// negotiated.
   private static var features: VhostFeatures {
-    [.mergeableReceiveBuffers, .logAll, .indirectDescriptors, .eventIndex, .version1]
+    [.mergeableReceiveBuffers, .logAll, .indirectDescriptors, .eventIndex, .version1, .inOrder]
   }
 
   /// The pairs that it serves need no vhost device.

@@ -59,7 +59,8 @@ internal struct LoadBackEnd: ~Copyable {
       if LoadFrame.isSegmented(size) { required.formUnion([.checksum, .hostTSO4, .guestChecksum, .guestTSO4]) }
       if pairs > 1 { required.insert(.multiQueue) }
       features = try connection.negotiate(
-        required: required, optional: .eventIndex, protocolFeatures: [.multiQueue, .replyAck])
+        required: required, optional: [.eventIndex, .mergeableReceiveBuffers],
+        protocolFeatures: [.multiQueue, .replyAck])
       if pairs > 1 {
         let offered = Int(truncatingIfNeeded: try connection.number(.getQueueNum))
         guard offered >= pairs else { throw FrontEndConnection.Failure.lacks(["\(pairs) queue pairs"]) }

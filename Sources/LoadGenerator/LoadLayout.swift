@@ -22,19 +22,24 @@ internal struct LoadLayout: Sendable {
   /// All of it, whole pages.
   let byteCount: Int
 
-  /// For frames of up to `size` bytes. Without mergeable buffers a guest that takes segmented frames must have room for
-  /// the longest in each buffer (virtio 1.2 §5.1.6.3.1).
-  init(size: Int) {
+  /// How many frames there are receive buffers for at one time.
+  let receiveFrames: Int
+
+  /// For frames of up to `size` bytes. Mergeable buffers for long ones have a page, as Linux's have; without them a guest that
+  /// takes segmented frames must have room for the longest in each buffer (virtio 1.2 §5.1.6.3.1).
+  init(size: Int, isMergeable: Bool) {
     guard let receive = SplitRingLayout(size: Self.ringSize),
       let transmit = SplitRingLayout(size: Self.ringSize, at: receive.end)
     else { fatalError("256 is a ring size") }
     self.receive = receive
     self.transmit = transmit
     receiveBuffers = Self.pages(transmit.end)
-    receiveStride = LoadFrame.isSegmented(size) ? 17 * 4096 : 2048
+    receiveStride = !LoadFrame.isSegmented(size) ? 2048 : isMergeable ? 4096 : 17 * 4096
     transmitStride = (LoadFrame.headerByteCount + size + 63) & ~63
     receiveCount = min(Self.ringSize, Self.limit / receiveStride)
     transmitCount = min(Self.ringSize, Self.limit / transmitStride)
+    let buffers = (LoadFrame.headerByteCount + size + receiveStride - 1) / receiveStride
+    receiveFrames = receiveCount / buffers
     transmitBuffers = receiveBuffers + receiveCount * receiveStride
     echo = Self.pages(transmitBuffers + transmitCount * transmitStride)
     byteCount = echo + 4096

@@ -28,6 +28,10 @@ internal import Virtqueue
   /// Frames on their way to the guest at one time: no more than its ring has buffers for, and 2 MiB. Far fewer than a tap queue
   /// holds, so that none is dropped for want of room.
   private let window: Int
+  private let isMergeable: Bool
+  // What the last frame came in.
+  private var parts = InlineArray<64, DriverRing.Used>(repeating: .init(id: 0, length: 0))
+  private var partBuffers = InlineArray<64, UInt16>(repeating: 0)
   // Which buffer a receive descriptor has.
   private let receiveBuffers: UnsafeMutablePointer<UInt16>
   private var nextTransmit = 0
@@ -61,10 +65,10 @@ internal import Virtqueue
   ///   - guestBase: where the guest has it.
   ///   - destination: whom frames from the guest are for.
   ///   - answerer: who answers echoes.
-  ///   - eventIndex: whether VIRTIO_F_EVENT_IDX was negotiated.
+  ///   - features: those that were negotiated.
   init(
     _ frame: LoadFrame, size: Int, layout: LoadLayout, memory: UnsafeMutableRawPointer, guestBase: UInt64,
-    destination: [UInt8], answerer: [UInt8], eventIndex: Bool
+    destination: [UInt8], answerer: [UInt8], features: DeviceFeatures
   ) throws(Errno) {
     let kernel = LinuxKernel()
     let receiveKick = try kernel.eventfd()
@@ -81,7 +85,9 @@ internal import Virtqueue
     index = frame.pair
     self.size = size
     mark = frame.mark
-    window = min(layout.receiveCount, max(16, (2 << 20) / size))
+    window = min(layout.receiveFrames, max(16, (2 << 20) / size))
+    isMergeable = features.contains(.mergeableReceiveBuffers)
+    let eventIndex = features.contains(.eventIndex)
     unsafe receiveBuffers = .allocate(capacity: LoadLayout.ringSize)
     unsafe receiveBuffers.initialize(repeating: 0, count: LoadLayout.ringSize)
     receiveRing = unsafe DriverRing(layout.receive, in: memory, eventIndex: eventIndex)
@@ -274,11 +280,10 @@ internal import Virtqueue
   private mutating func reap() -> Int {
     _ = reapTransmit()
     var count = 0
-    while let used = receiveRing.takeUsed() {
+    while let frame = takeFrame() {
       count &+= 1
-      classify(used)
-      let buffer = unsafe receiveBuffers[Int(used.id)]
-      post(buffer)
+      classify(frame)
+      post(frame)
     }
     if count > 0 {
       receiveRing.publish()
@@ -287,14 +292,46 @@ internal import Virtqueue
     return count
   }
 
-  private mutating func classify(_ used: DriverRing.Used) {
-    let buffer = Int(unsafe receiveBuffers[Int(used.id)])
-    let frame = unsafe memory + (layout.receiveBuffers &+ buffer &* layout.receiveStride &+ LoadFrame.headerByteCount)
-    guard used.length == LoadFrame.headerByteCount &+ size else {
+  /// A frame that came: where it begins in the memory, behind the header, how long it is with that, and in how many buffers.
+  private struct Arrival {
+    let start: Int
+    let byteCount: Int
+    let bufferCount: Int
+  }
+
+  /// Takes a frame that the device has put into the receive ring's buffers, which are then to be posted again.
+  private mutating func takeFrame() -> Arrival? {
+    let (memory, buffers, layout, isMergeable) = unsafe (memory, receiveBuffers, layout, isMergeable)
+    var span = parts.mutableSpan
+    let count = receiveRing.takeFrame(into: &span) { first in
+      guard isMergeable else { return 1 }
+      // num_buffers (virtio 1.2 §5.1.6.4).
+      let place = unsafe layout.receiveBuffers &+ Int(buffers[Int(first.id)]) &* layout.receiveStride
+      return unsafe memory.loadUnaligned(fromByteOffset: place &+ 10, as: UInt16.self)
+    }
+    guard count > 0 else { return nil }
+    var byteCount = 0
+    for position in 0..<count {
+      let part = parts[position]
+      partBuffers[position] = unsafe buffers[Int(part.id)]
+      byteCount &+= part.length
+    }
+    let place = layout.receiveBuffers &+ Int(partBuffers[0]) &* layout.receiveStride
+    return Arrival(start: place &+ LoadFrame.headerByteCount, byteCount: byteCount, bufferCount: count)
+  }
+
+  /// Gives the device the buffers of the frame that came last.
+  private mutating func post(_ frame: Arrival) {
+    for position in 0..<frame.bufferCount { post(partBuffers[position]) }
+  }
+
+  private mutating func classify(_ frame: Arrival) {
+    guard frame.byteCount == LoadFrame.headerByteCount &+ size else {
       foreign &+= 1
       return
     }
-    let found = unsafe frame.loadUnaligned(fromByteOffset: LoadFrame.markOffset(size), as: UInt64.self)
+    let found = unsafe memory.loadUnaligned(
+      fromByteOffset: frame.start &+ LoadFrame.markOffset(size), as: UInt64.self)
     if found == mark {
       received &+= 1
       if inFlight > 0 { inFlight &-= 1 }
@@ -309,26 +346,28 @@ internal import Virtqueue
   private mutating func takeAnswer(to sequence: UInt16) -> Bool {
     var isAnswered = false
     var count = 0
-    while !isAnswered, let used = receiveRing.takeUsed() {
+    while !isAnswered, let frame = takeFrame() {
       count += 1
-      let buffer = Int(unsafe receiveBuffers[Int(used.id)])
-      let frame = unsafe memory + layout.receiveBuffers + buffer * layout.receiveStride + LoadFrame.headerByteCount
-      if used.length == LoadFrame.headerByteCount + echoSize,
-        unsafe frame.loadUnaligned(fromByteOffset: LoadFrame.echoIdentifierOffset, as: UInt16.self).bigEndian
-          == UInt16(truncatingIfNeeded: index),
-        unsafe frame.loadUnaligned(fromByteOffset: LoadFrame.echoSequenceOffset, as: UInt16.self).bigEndian == sequence
+      if frame.byteCount == LoadFrame.headerByteCount + echoSize,
+        word(frame.start + LoadFrame.echoIdentifierOffset) == UInt16(truncatingIfNeeded: index),
+        word(frame.start + LoadFrame.echoSequenceOffset) == sequence
       {
         isAnswered = true
       } else {
         foreign += 1
       }
-      post(UInt16(buffer))
+      post(frame)
     }
     if count > 0 {
       receiveRing.publish()
       if receiveRing.needsKick { EventWaiter.signal(receiveKick.descriptor) }
     }
     return isAnswered
+  }
+
+  /// A word of a frame, in network order.
+  private func word(_ offset: Int) -> UInt16 {
+    unsafe memory.loadUnaligned(fromByteOffset: offset, as: UInt16.self).bigEndian
   }
 
   /// Sends to the tap what the window has room for.

@@ -33,9 +33,9 @@ internal struct LoadRig: ~Copyable {
   static func start(
     pairs: Int, size: Int, backEnd kind: LoadPlan.BackEnd, tap: LoadTap?
   ) throws(LoadError) -> LoadRig {
-    let layout = LoadLayout(size: size)
     let run = UInt32.random(in: 1 ... .max)
     let backEnd = try LoadBackEnd(kind, pairs: pairs, size: size, tap: tap)
+    let layout = LoadLayout(size: size, isMergeable: backEnd.features.contains(.mergeableReceiveBuffers))
     let memory = try Memory(pairs: pairs, layout)
     var guests = UniqueArray<LoadPair?>()
     do throws(Errno) {
@@ -46,7 +46,7 @@ internal struct LoadRig: ~Copyable {
             frame, size: size, layout: layout, memory: memory.mapping.baseAddress + pair * layout.byteCount,
             guestBase: guestBase + UInt64(pair * layout.byteCount),
             destination: tap == nil ? nowhere : nobody, answerer: tap?.mac ?? nowhere,
-            eventIndex: backEnd.features.contains(.eventIndex)))
+            features: backEnd.features))
         try tap?.introduce(frame)
       }
     } catch {

@@ -10,6 +10,8 @@ public struct RingProgram: ~Copyable {
   var queue = ChainQueue(capacity: 16)
   // Of the buffers that the driver has out, by their id: pieces, slots, and the table, if any.
   var posted: [Posted?] = []
+  // Their ids in the order in which the device must use them (VIRTIO_F_IN_ORDER), whatever order the ids are in.
+  var order: [UInt16] = []
   // In the order in which they must come out, with the device's frames on the way.
   var frames: [[UInt8]] = []
   var nextFrame = 0
@@ -38,6 +40,7 @@ public struct RingProgram: ~Copyable {
     if below(2) == 1 { features.insert(.version1) }
     guard let layout = SplitRingLayout(size: 1 << below(6)) else { return "no layout" }
     posted = Array(repeating: nil, count: layout.size)
+    order = []
     frames = []
     nextFrame = 0
     (isDriverAsleep, isDeviceAsleep) = (false, false)
@@ -144,12 +147,14 @@ public struct RingProgram: ~Copyable {
       return
     }
     posted[Int(id)] = buffer
+    order.append(id)
     if !isReceiving { frames.append(frame) }
   }
 
-  /// The slots of a used buffer are free again; false if it was not out.
+  /// The slots of a used buffer are free again; false if it was not the next one out.
   mutating func reclaim(_ id: UInt16) -> Bool {
-    guard let buffer = posted[Int(id)] else { return false }
+    guard id == order.first, let buffer = posted[Int(id)] else { return false }
+    order.removeFirst()
     posted[Int(id)] = nil
     memory.giveBack(slots: buffer.slots)
     if let table = buffer.table { memory.giveBack(table: table) }

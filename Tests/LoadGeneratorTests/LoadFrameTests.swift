@@ -63,14 +63,17 @@ struct LoadFrameTests {
     }
   }
 
-  @Test(arguments: [60, 1514, 65535]) func aPairsMemoryHoldsWhatIsInIt(_ size: Int) {
-    let layout = LoadLayout(size: size)
+  @Test(arguments: [60, 1514, 65535], [true, false])
+  func aPairsMemoryHoldsWhatIsInIt(_ size: Int, _ isMergeable: Bool) {
+    let layout = LoadLayout(size: size, isMergeable: isMergeable)
     #expect(layout.receive.end <= layout.transmit.descriptors && layout.transmit.end <= layout.receiveBuffers)
-    #expect(layout.receiveStride >= 12 + size && layout.transmitStride >= 12 + size)
+    let buffers = layout.receiveCount / layout.receiveFrames
+    #expect(buffers * layout.receiveStride >= 12 + size && layout.transmitStride >= 12 + size)
+    #expect(buffers == 1 || isMergeable && size == 65535)
     #expect(layout.receiveBuffers + layout.receiveCount * layout.receiveStride <= layout.transmitBuffers)
     #expect(layout.transmitBuffers + layout.transmitCount * layout.transmitStride <= layout.echo)
     #expect(layout.echo + 12 + min(size, 1514) <= layout.byteCount && layout.byteCount % 4096 == 0)
     #expect((32...LoadLayout.ringSize).contains(layout.transmitCount))
-    #expect((32...LoadLayout.ringSize).contains(layout.receiveCount))
+    #expect((32...LoadLayout.ringSize).contains(layout.receiveCount) && layout.receiveFrames >= 15)
   }
 }
