@@ -33,7 +33,7 @@ struct EchoDevice: ~Copyable {
   private let socket: OwnedDescriptor
   private var session = Session(
     offer: Offer(
-      deviceFeatures: [.mergeableReceiveBuffers, .indirectDescriptors, .eventIndex, .version1],
+      deviceFeatures: [.mergeableReceiveBuffers, .indirectDescriptors, .eventIndex, .version1, .inOrder],
       protocolFeatures: [.replyAck],
       queuePairs: 1, config: NetConfig(mac: [], queuePairs: 1, mtu: 1500), queueNumber: .pairs))
   // The rings end before their memory.
