@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Glibc
 internal import LinuxIO
+internal import Synchronization
 internal import SystemPackage
 
 /// A command that can say what it did in JSON.
@@ -46,6 +47,20 @@ struct Output {
   /// A line on standard error.
   static func note(_ text: String) {
     try? write(text, to: .standardError)
+  }
+
+  private static let lostLines = Atomic<Int>(0)
+
+  /// A line on standard error of who must not be kept waiting by a reader that has stopped reading: it is lost then, and the next
+  /// one comes behind a line of `afterLosing`.
+  static func log(_ text: String, afterLosing: (Int) -> String) {
+    guard ProcessControl.mayWrite(to: .standardError) else {
+      lostLines.add(1, ordering: .relaxed)
+      return
+    }
+    let lost = lostLines.exchange(0, ordering: .relaxed)
+    if lost > 0 { note(afterLosing(lost)) }
+    note(text)
   }
 
   /// What a terminal is to show now, on standard error.

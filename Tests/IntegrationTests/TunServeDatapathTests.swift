@@ -1,8 +1,10 @@
 import BasicContainers
 import Foundation
+import Glibc
 import LinuxIO
 import LinuxIOTesting
 import Orchestrator
+import SystemPackage
 import TapMQ
 import Testing
 import VhostKernel
@@ -60,6 +62,54 @@ struct TunServeDatapathTests {
       process.kill(15)
       #expect(try process.wait().code == 0)
     }
+  }
+
+  /// Who reads the log has stopped: it is not told everything, and front ends do not notice.
+  @Test func aLogThatNobodyReads() async throws {
+    try await FreshNamespace.run {
+      let tap = try InterfaceName("tap0")
+      try TapFixture.make(DeviceSpec(name: tap, pairs: 1))
+      let index = try #require(try LinkSession().link(named: tap)).index
+      let folder = try PublicFolder()
+      let (socket, log) = ("\(folder.path)/socket", "\(folder.path)/log")
+      #expect(unsafe mkfifo(log, 0o600) == 0)
+      let number = unsafe open(log, O_RDWR | O_CLOEXEC | O_NONBLOCK)
+      let reader = OwnedDescriptor(adopting: FileDescriptor(rawValue: number))
+      // F_SETPIPE_SZ (linux/fcntl.h), which Glibc does not show.
+      #expect(fcntl(number, 1031, 4096) == 4096)
+      let process = try RunningProcess([
+        "/bin/sh", "-c", "exec \"$@\" 2>\(log)", "sh", Programs.mqctl, "serve", "tap0", "--socket", socket,
+        "--datapath", "userspace",
+      ])
+      #expect(eventually { FileManager.default.fileExists(atPath: socket) })
+      // Two lines each: more than fit.
+      for _ in 0..<60 {
+        var guest = try FrontEnd(connectingTo: socket)
+        try guest.start(pairs: 1)
+        try guest.exchange(frames: 1, onTap: index)
+      }
+      var text = try Self.everything(in: reader)
+      #expect(text.utf8.count <= 4096 && text.contains("mqctl: tap0"), "\(text)")
+      do {
+        var guest = try FrontEnd(connectingTo: socket)
+        try guest.start(pairs: 1)
+      }
+      #expect(
+        try eventually {
+          text += try Self.everything(in: reader)
+          return text.contains("line(s) before this are lost")
+        }, "\(text)")
+      process.kill(15)
+      #expect(try process.wait().code == 0)
+    }
+  }
+
+  private static func everything(in pipe: borrowing OwnedDescriptor) throws -> String {
+    var text = ""
+    while let bytes = try LinuxKernel().readFrame(from: pipe.descriptor, atMost: 4096) {
+      text += String(decoding: bytes, as: UTF8.self)
+    }
+    return text
   }
 
   /// Its rings run when it goes: its threads stop and go with it.

@@ -256,10 +256,16 @@ struct Serve: ParsableCommand, ReportingCommand {
   }
 
   private func note(_ event: String, _ text: String, _ path: Datapath? = nil) {
-    guard output.json else { return Output.note("mqctl: \(text)") }
+    Output.log(line(event, text, path)) { count in
+      line("trouble", "\(name): \(count) line(s) before this are lost: nobody read them")
+    }
+  }
+
+  private func line(_ event: String, _ text: String, _ path: Datapath? = nil) -> String {
+    guard output.json else { return "mqctl: \(text)" }
     var fields = ["event": event, "text": text]
     fields["datapath"] = path?.rawValue
-    Output.note(Output.encode(fields))
+    return Output.encode(fields)
   }
 }
 
