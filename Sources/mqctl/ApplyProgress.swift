@@ -1,5 +1,7 @@
 internal import Glibc
+internal import LinuxIO
 internal import Orchestrator
+internal import SystemPackage
 
 /// What `apply` says while it works: a bar on a terminal, a line a device anywhere else.
 struct ApplyProgress {
@@ -33,7 +35,16 @@ struct ApplyProgress {
     drawn = .now
     let filled = done * Self.width / total
     let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
-    Output.draw("\r[\(bar)] \(done) of \(total)  \(step.name)\u{1B}[K")
+    // One that goes on in the next line could not be taken back.
+    Output.draw("\r\("[\(bar)] \(done) of \(total)  \(step.name)".prefix(Self.columns - 1))\u{1B}[K")
+  }
+
+  /// How wide the terminal is just now.
+  private static var columns: Int {
+    // struct winsize of <asm-generic/termios.h>: rows, columns, and the same in dots.
+    var size: SIMD4<UInt16> = .zero
+    _ = try? LinuxKernel().ioctl(.standardError, IoctlRequest("TIOCGWINSZ", UInt(TIOCGWINSZ)), updating: &size)
+    return size[1] > 0 ? Int(size[1]) : 80
   }
 
   /// Takes the bar away.
