@@ -18,7 +18,11 @@ extension TunTests {
         #expect(again.out == #"{"absent":["tap0"],"deleted":[]}"# + "\n")
         try expectLinks(["lo"])
         try mqctl("create", "tap0", "--pairs", "2", exits: 0)
-        try mqctl("delete", "tap0", "tap0", exits: 0)
+        #expect(try mqctl("delete", "tap0", "tap0", exits: 0).out == "tap0: deleted\ntap0: there was none\n")
+        for name in ["tap0", "tap1"] { try mqctl("create", name, "--pairs", "2", exits: 0) }
+        let twice = try mqctl("delete", "tap1", "tap0", "tap1", "tap2", exits: 0)
+        #expect(twice.out == "tap1: deleted\ntap0: deleted\ntap1: there was none\ntap2: there was none\n")
+        try expectLinks(["lo"])
         try mqctl("delete", exits: 2).expectOneError()
       }
     }

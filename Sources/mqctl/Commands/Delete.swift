@@ -24,16 +24,24 @@ struct Delete: ParsableCommand, ReportingCommand {
     try namespace.enter()
     let provisioner = try openProvisioner()
     // One that is to be refused stops the lot before anything is removed.
-    for name in names { try Failure.explain(provisioner.checkDeletable(name, force: force)) }
-    var deleted: [String] = []
+    var found: [(name: InterfaceName, device: Device)] = []
     var absent: [String] = []
     for name in names {
-      if try Failure.explain(provisioner.delete(name, force: force)) {
-        deleted.append(name.description)
+      let device = try Failure.explain(provisioner.checkDeletable(name, force: force))
+      if let device, !found.contains(where: { $0.device.link.index == device.link.index }) {
+        found.append((name, device))
       } else {
         absent.append(name.description)
       }
     }
+    // Many go at once, for the kernel takes its time after each removal.
+    if found.count > 1 {
+      try Failure.explain(provisioner.delete(found.map(\.device)))
+    } else if let name = found.first?.name, try !Failure.explain(provisioner.delete(name, force: force)) {
+      found = []
+      absent.append(name.description)
+    }
+    let deleted = found.map(\.name.description)
     struct Report: Encodable {
       let deleted: [String]
       let absent: [String]
