@@ -32,6 +32,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/sched.h>
+#include <linux/stat.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -176,6 +177,20 @@ static inline int mq_dress_socket(const char *_Nonnull path, uid_t owner, gid_t 
   if (result == 0) result = chmod(link, mode);
   mq_close_quietly(fd);
   return result;
+}
+
+// statx(2): the number of the character device at a path; ENODEV for anything else. No file's server is asked, which may
+// be one that does not answer.
+static inline int mq_character_device(const char *path, unsigned *major, unsigned *minor) {
+  struct statx status;
+  if (syscall(SYS_statx, AT_FDCWD, path, 0x4000 /* AT_STATX_DONT_SYNC */, STATX_TYPE, &status) < 0) return -1;
+  if ((status.stx_mode & S_IFMT) != S_IFCHR) {
+    errno = ENODEV;
+    return -1;
+  }
+  *major = status.stx_rdev_major;
+  *minor = status.stx_rdev_minor;
+  return 0;
 }
 
 // Whether a descriptor is a stream socket of AF_UNIX that listens; EINVAL if it is another socket.

@@ -63,6 +63,15 @@ public enum FileTree {
     return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
+  /// statx(2): which character device a path leads to, whatever it is called there; `ENODEV` for anything else. The server of a
+  /// network file system is not asked.
+  public static func characterDevice(of path: String) throws(Errno) -> DeviceNumber {
+    var major: UInt32 = 0
+    var minor: UInt32 = 0
+    try check(unsafe mq_character_device(path, &major, &minor))
+    return DeviceNumber(major: major, minor: minor)
+  }
+
   /// lstat(2): who may use a socket. `ENOTSOCK` for anything else.
   public static func socketAccess(of path: String) throws(Errno) -> SocketAccess {
     var status = stat()
@@ -87,6 +96,20 @@ public struct SocketAccess: Sendable, Equatable {
   public let owner: UInt32
   /// Its group.
   public let group: UInt32
+}
+
+/// A device's number: what it is, in whichever file system and under whatever name its node is.
+public struct DeviceNumber: Hashable, Sendable {
+  /// Which driver.
+  public let major: UInt32
+  /// Which of its devices.
+  public let minor: UInt32
+
+  /// As in the kernel's Documentation/admin-guide/devices.txt.
+  public init(major: UInt32, minor: UInt32) {
+    self.major = major
+    self.minor = minor
+  }
 }
 
 /// What makes a file that file.

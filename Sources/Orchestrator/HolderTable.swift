@@ -2,8 +2,8 @@ internal import LinuxIO
 internal import SystemPackage
 internal import TapMQ
 
-/// Who holds the queues of which tap, from one look through /proc: the descriptors of /dev/net/tun, and what `iff:` in
-/// their fdinfo says.
+/// Who holds the queues of which tap, from one look through /proc: the descriptors of the tun driver, and what `iff:` in
+/// their fdinfo says. They are known by the device's number: a process in a container has the node under a name of its own.
 ///
 /// Needs CAP_SYS_PTRACE to see processes of other users; what cannot be read is not reported.
 public struct HolderTable: Sendable {
@@ -13,6 +13,10 @@ public struct HolderTable: Sendable {
     let descriptor: Int
   }
 
+  /// TUN_MINOR and VHOST_NET_MINOR of <linux/miscdevice.h>, of the major number MISC_MAJOR.
+  private static let tun = DeviceNumber(major: 10, minor: 200)
+  private static let vhostNet = DeviceNumber(major: 10, minor: 238)
+
   private var queues: [String: [Queue]] = [:]
   private var vhostDescriptors: [Int: Int] = [:]
 
@@ -20,12 +24,12 @@ public struct HolderTable: Sendable {
   public init() {
     for process in ((try? FileTree.entries(of: "/proc")) ?? []).compactMap(Int.init).sorted() {
       for descriptor in ((try? FileTree.entries(of: "/proc/\(process)/fd")) ?? []).compactMap(Int.init).sorted() {
-        switch try? FileTree.linkTarget(of: "/proc/\(process)/fd/\(descriptor)") {
-        case "/dev/net/tun":
+        switch try? FileTree.characterDevice(of: "/proc/\(process)/fd/\(descriptor)") {
+        case Self.tun:
           if let interface = Self.interface(of: descriptor, in: process) {
             queues[interface, default: []].append(Queue(process: process, descriptor: descriptor))
           }
-        case "/dev/vhost-net":
+        case Self.vhostNet:
           vhostDescriptors[process, default: 0] += 1
         default:
           break

@@ -120,6 +120,32 @@ extension TunTests {
       }
     }
 
+    /// One that has the driver's node under another name, in a mount namespace of its own, as a container may.
+    @Test func aHolderIsKnownWhateverItsNodeIsCalled() async throws {
+      try await FreshNamespace.run {
+        try mqctl("create", "tap0", "--pairs", "2", exits: 0)
+        let hold = """
+          import fcntl, os, struct, sys
+          for _ in range(2):
+              queue = os.open(sys.argv[1] + "/network", os.O_RDWR)
+              # TUNSETIFF: IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE
+              fcntl.ioctl(queue, 0x400454CA, struct.pack("16sH22x", b"tap0", 0x5102))
+          print("ready", os.readlink(f"/proc/self/fd/{queue}"), flush=True)
+          sys.stdin.read()
+          """
+        let folder = try PublicFolder()
+        let holder = try RunningProcess([
+          "unshare", "--mount", "sh", "-euc",
+          "mount -t tmpfs none $1; touch $1/network; mount --bind /dev/net/tun $1/network; exec $2 -c \"$3\" $1", "sh",
+          folder.path, Programs.python, hold,
+        ])
+        try holder.waitForOutput("ready \(folder.path)/network")
+        let shown = try #require(try ShownDevice.named("tap0").holders.first)
+        #expect(shown.pid == Int(holder.processID) && shown.attachedQueues == 2)
+        try mqctl("delete", "tap0", exits: 3).expectOneError(saying: "2 open queue(s)", "pid \(holder.processID)")
+      }
+    }
+
     @Test(arguments: [1, 4])
     func argsForEveryHypervisor(pairs: Int) async throws {
       try await FreshNamespace.run {

@@ -29,4 +29,15 @@ import Testing
     #expect(try FileTree.identity(of: event.descriptor) == FileTree.identity(of: "/dev/null"))
     #expect(throws: Errno.badFileDescriptor) { try FileTree.identity(of: FileDescriptor(rawValue: -1)) }
   }
+
+  @Test func characterDevices() throws {
+    let null = DeviceNumber(major: 1, minor: 3)
+    #expect(try FileTree.characterDevice(of: "/dev/null") == null)
+    let file = try LinuxKernel().open("/dev/null", nonBlocking: false)
+    #expect(try FileTree.characterDevice(of: "/proc/thread-self/fd/\(file.rawValue)") == null)
+    for other in ["/proc/self/comm", "/dev", "/proc/thread-self/ns/net"] {
+      #expect(throws: Errno.operationNotSupportedByDevice) { try FileTree.characterDevice(of: other) }
+    }
+    #expect(throws: Errno.noSuchFileOrDirectory) { try FileTree.characterDevice(of: "/nowhere") }
+  }
 }
