@@ -105,11 +105,11 @@ struct Serve: ParsableCommand, ReportingCommand {
     let termination: OwnedDescriptor
     do throws(Errno) {
       try ProcessControl.closeDescriptors(from: 3 + ServiceManager.inheritedSockets().count)
-      // Nine for each pair, of which there may be 128.
-      try ProcessControl.raiseOpenFileLimit()
+      // Nine for each pair, of which there may be 128. Where that may not be, there may be enough nevertheless.
+      try? ProcessControl.raiseOpenFileLimit()
       termination = try ServiceManager.terminationDescriptor()
     } catch {
-      throw Failure(.other, "close_range, setrlimit, signalfd: \(error)")
+      throw Failure(.other, "close_range, signalfd: \(error)")
     }
     try namespace.enter()
     let set = try openPairs()
