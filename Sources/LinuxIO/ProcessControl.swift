@@ -104,13 +104,6 @@ public enum ProcessControl {
     try check(unsafe setrlimit(number, &limit))
   }
 
-  /// poll(2) for POLLOUT: whether a line would be written to a pipe, socket or terminal without waiting; a pipe that has room has
-  /// it for PIPE_BUF (4096) bytes.
-  public static func mayWrite(to descriptor: FileDescriptor) -> Bool {
-    var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLOUT), revents: 0)
-    return unsafe Glibc.poll(&entry, 1, 0) != 0
-  }
-
   /// What ``limit(_:)`` is asked of.
   public enum Resource: Sendable {
     /// RLIMIT_NOFILE.

@@ -46,21 +46,33 @@ struct Output {
 
   /// A line on standard error.
   static func note(_ text: String) {
-    try? write(text, to: .standardError)
+    let isThere = patience.withLock { patience in
+      guard let errors = patience.errors else { return false }
+      patience.lost = errors.write(Array((text + "\n").utf8)) ? 0 : patience.lost + 1
+      return true
+    }
+    if !isThere { try? write(text, to: .standardError) }
   }
 
-  private static let lostLines = Atomic<Int>(0)
+  /// How this process writes lines on standard error once it must not be kept waiting by who reads them, and how many were lost
+  /// since one was written.
+  private struct Patience: Sendable {
+    var errors: ErrorsWithoutWaiting?
+    var lost = 0
+  }
 
-  /// A line on standard error of who must not be kept waiting by a reader that has stopped reading: it is lost then, and the next
-  /// one comes behind a line of `afterLosing`.
+  private static let patience = Mutex(Patience())
+
+  /// From now on a line on standard error that would have to wait for its reader is lost. The next one comes behind a line that
+  /// `log` makes of their number.
+  static func loseWhatWouldWait() {
+    patience.withLock { $0.errors = ErrorsWithoutWaiting() }
+  }
+
+  /// A line on standard error, behind one of `afterLosing` if lines before it were lost.
   static func log(_ text: String, afterLosing: (Int) -> String) {
-    guard ProcessControl.mayWrite(to: .standardError) else {
-      lostLines.add(1, ordering: .relaxed)
-      return
-    }
-    let lost = lostLines.exchange(0, ordering: .relaxed)
-    if lost > 0 { note(afterLosing(lost)) }
-    note(text)
+    let lost = patience.withLock { $0.lost }
+    note((lost > 0 ? afterLosing(lost) + "\n" : "") + text)
   }
 
   /// What a terminal is to show now, on standard error.

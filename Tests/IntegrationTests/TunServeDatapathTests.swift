@@ -1,13 +1,12 @@
 import BasicContainers
 import Foundation
-import Glibc
 import LinuxIO
 import LinuxIOTesting
 import Orchestrator
-import SystemPackage
 import TapMQ
 import Testing
 import VhostKernel
+import VhostUser
 import Virtqueue
 
 @testable import DataPlane
@@ -64,52 +63,39 @@ struct TunServeDatapathTests {
     }
   }
 
-  /// Who reads the log has stopped: it is not told everything, and front ends do not notice.
-  @Test func aLogThatNobodyReads() async throws {
+  /// Who reads the log has stopped: it is not told everything, and neither front ends nor who ends it notice.
+  @Test(arguments: UnreadEnd.allCases) func aLogThatNobodyReads(_ kind: UnreadEnd) async throws {
     try await FreshNamespace.run {
       let tap = try InterfaceName("tap0")
       try TapFixture.make(DeviceSpec(name: tap, pairs: 1))
       let index = try #require(try LinkSession().link(named: tap)).index
       let folder = try PublicFolder()
-      let (socket, log) = ("\(folder.path)/socket", "\(folder.path)/log")
-      #expect(unsafe mkfifo(log, 0o600) == 0)
-      let number = unsafe open(log, O_RDWR | O_CLOEXEC | O_NONBLOCK)
-      let reader = OwnedDescriptor(adopting: FileDescriptor(rawValue: number))
-      // F_SETPIPE_SZ (linux/fcntl.h), which Glibc does not show.
-      #expect(fcntl(number, 1031, 4096) == 4096)
-      let process = try RunningProcess([
-        "/bin/sh", "-c", "exec \"$@\" 2>\(log)", "sh", Programs.mqctl, "serve", "tap0", "--socket", socket,
-        "--datapath", "userspace",
-      ])
+      let socket = "\(folder.path)/socket"
+      var log = try UnreadLog(kind, in: folder.path)
+      let process = try RunningProcess(
+        log.wrapper + [Programs.mqctl, "serve", "tap0", "--socket", socket, "--datapath", "userspace"])
+      try log.accept()
       #expect(eventually { FileManager.default.fileExists(atPath: socket) })
       // Two lines each: more than fit.
-      for _ in 0..<60 {
-        var guest = try FrontEnd(connectingTo: socket)
-        try guest.start(pairs: 1)
-        try guest.exchange(frames: 1, onTap: index)
-      }
-      var text = try Self.everything(in: reader)
-      #expect(text.utf8.count <= 4096 && text.contains("mqctl: tap0"), "\(text)")
-      do {
-        var guest = try FrontEnd(connectingTo: socket)
-        try guest.start(pairs: 1)
-      }
-      #expect(
-        try eventually {
-          text += try Self.everything(in: reader)
-          return text.contains("line(s) before this are lost")
-        }, "\(text)")
+      func fill() throws { for _ in 0..<400 { _ = try FrontEnd(connectingTo: socket).number(.getFeatures) } }
+      try fill()
+      try Self.exchangeOnce(socket, index)
+      var text = try log.read()
+      #expect(text.contains("mqctl: tap0") && !text.contains("are lost"), "\(text)")
+      try Self.exchangeOnce(socket, index)
+      let end = Deadline(20)
+      while !text.contains("line(s) before this are lost"), !end.isOver { text += try log.read() }
+      #expect(text.contains("line(s) before this are lost"), "\(text)")
+      try fill()
       process.kill(15)
       #expect(try process.wait().code == 0)
     }
   }
 
-  private static func everything(in pipe: borrowing OwnedDescriptor) throws -> String {
-    var text = ""
-    while let bytes = try LinuxKernel().readFrame(from: pipe.descriptor, atMost: 4096) {
-      text += String(decoding: bytes, as: UTF8.self)
-    }
-    return text
+  private static func exchangeOnce(_ socket: String, _ index: Int) throws {
+    var guest = try FrontEnd(connectingTo: socket)
+    try guest.start(pairs: 1)
+    try guest.exchange(frames: 1, onTap: index)
   }
 
   /// Its rings run when it goes: its threads stop and go with it.

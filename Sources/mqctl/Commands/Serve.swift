@@ -107,6 +107,7 @@ struct Serve: ParsableCommand, ReportingCommand {
       try ProcessControl.closeDescriptors(from: 3 + ServiceManager.inheritedSockets().count)
       // Nine for each pair, of which there may be 128. Where that may not be, there may be enough nevertheless.
       try? ProcessControl.raiseOpenFileLimit()
+      Output.loseWhatWouldWait()
       termination = try ServiceManager.terminationDescriptor()
     } catch {
       throw Failure(.other, "close_range, signalfd: \(error)")
