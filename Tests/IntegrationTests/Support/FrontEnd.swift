@@ -241,14 +241,12 @@ struct FrontEnd: ~Copyable {
     }
   }
 
-  /// So many frames out of each pair, one after the other, as many at a time as its ring takes. They are nobody's: of an
-  /// Ethertype for experiments, to an address that is not there.
+  /// So many frames out of each pair, one after the other, as many at a time as its ring takes. They are nobody's.
   mutating func flood(frames: Int) throws {
-    let frame: [UInt8] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xB5] + [UInt8](repeating: 0, count: 64)
     for pair in 0..<guests.count {
       guard var guest = guests[pair].take() else { continue }
       for sent in 1...frames {
-        try guest.send(frame)
+        try guest.send(Self.experiment)
         guard sent % GuestRings<LinuxKernel>.ringSize == 0 || sent == frames else { continue }
         guard try guest.settle(milliseconds: 20_000) else { throw Errno.timedOut }
       }
