@@ -10,7 +10,7 @@
 // own threads were switched; then each pair's packets a second. What is counted is what came back on the used ring in
 // time; in the end the tap must have counted as many frames as all that came back.
 //
-// take: so many frames and a quarter more wait on the tap before the first RX ring has a buffer; then it takes them, each in several
+// take, of one pair: so many frames and a quarter more wait on the tap before the first RX ring has a buffer; then it takes them, each in several
 // buffers if need be. The quarter comes first and does not count.
 // Prints what rate does, of that.
 //
@@ -176,6 +176,8 @@ int main(int count, char **words) {
   bool is_taking = count == 7 && strcmp(words[4], "take") == 0;
   bool is_resting = count == 6 && strcmp(words[4], "rest") == 0;
   bool is_rate = is_taking || ((count == 6 || count == 7) && strcmp(words[4], "rate") == 0);
+  // A process has one clock.
+  if (is_taking && strcmp(words[3], "1") != 0) return 2;
   if (!is_rate && !is_resting && !(count == 5 && strcmp(words[4], "start") == 0)) return 2;
   bool is_direct = strcmp(words[1], "direct") == 0;
   tap = words[2];

@@ -9,8 +9,11 @@
 //
 // move: frames to a tap queue, or those that wait on it, 64 at a time: by 64 calls of write(2) or read(2); or by one
 // io_uring_enter(2) for 64 of them, in registered memory by a registered file. Prints nanoseconds of processor a frame.
+//
+// Ends with 77 where it cannot be measured: io_uring is refused, or lacks what Linux has had since 6.1, or there is one processor only.
 #define _GNU_SOURCE
 #include "../plane/feed.h"
+#include "../serve/usage.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -30,12 +33,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { header_size = 12, batch = 64, interval = 20000 };
+enum { header_size = 12, batch = 64, interval = 20000, not_here = 77 };
 
-static void fail(const char *what, int error) {
+static void die(const char *what, int error) {
   fprintf(stderr, "wait: %s: %s\n", what, strerror(error));
   exit(1);
 }
+
+void fail(const char *what) { die(what, errno); }
 
 static uint64_t clock_of(clockid_t clock) {
   struct timespec t;
@@ -43,26 +48,22 @@ static uint64_t clock_of(clockid_t clock) {
   return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-static void tie(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  if (sched_setaffinity(0, sizeof set, &set) < 0) fail("sched_setaffinity", errno);
-}
-
 static int open_tap(const char *name) {
   struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE};
   int size = header_size, fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  if (fd < 0) fail("/dev/net/tun", errno);
-  if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) fail(name, errno);
+  if (fd < 0) fail("/dev/net/tun");
+  if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) fail(name);
   return fd;
 }
 
 static void begin(struct io_uring *ring) {
   struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
   int result = io_uring_queue_init_params(2 * batch, ring, &params);
-  if (result < 0) fail("io_uring_setup", -result);
+  if (result < 0) {
+    fprintf(stderr, "wait: io_uring_setup: %s\n", strerror(-result));
+    exit(not_here);
+  }
 }
 
 static struct {
@@ -75,7 +76,7 @@ static struct {
 
 static void *wait_for_kicks(void *nothing) {
   (void)nothing;
-  tie(0);
+  tie(0, 0);
   int is_uring = strcmp(waiting.way, "uring") == 0, is_edge = strcmp(waiting.way, "edge") == 0;
   struct io_uring ring;
   int poll = -1;
@@ -91,7 +92,7 @@ static void *wait_for_kicks(void *nothing) {
     poll = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < 3; i++) {
       struct epoll_event event = {.events = EPOLLIN | (is_edge ? EPOLLET : 0), .data.u32 = i};
-      if (epoll_ctl(poll, EPOLL_CTL_ADD, waiting.fd[i], &event) < 0) fail("epoll_ctl", errno);
+      if (epoll_ctl(poll, EPOLL_CTL_ADD, waiting.fd[i], &event) < 0) fail("epoll_ctl");
     }
   }
   uint64_t begun = clock_of(CLOCK_THREAD_CPUTIME_ID), kicks = 0;
@@ -100,8 +101,8 @@ static void *wait_for_kicks(void *nothing) {
     if (is_uring) {
       struct io_uring_cqe *entry;
       int result = io_uring_wait_cqe(&ring, &entry);
-      if (result < 0) fail("io_uring_enter", -result);
-      if (entry->res < 0 || !(entry->flags & IORING_CQE_F_MORE)) fail("a multishot poll", -entry->res);
+      if (result < 0) die("io_uring_enter", -result);
+      if (entry->res < 0 || !(entry->flags & IORING_CQE_F_MORE)) die("a multishot poll", -entry->res);
       if (entry->user_data == 0) is_kicked = 1;
       if (entry->user_data == 2) stop = 1;
       io_uring_cqe_seen(&ring, entry);
@@ -113,7 +114,7 @@ static void *wait_for_kicks(void *nothing) {
         if (events[i].data.u32 == 2) stop = 1;
         if (events[i].data.u32 != 0) continue;
         is_kicked = 1;
-        if (!is_edge && read(waiting.fd[0], &value, sizeof value) < 0) fail("read", errno);
+        if (!is_edge && read(waiting.fd[0], &value, sizeof value) < 0) fail("read");
       }
     }
     if (is_kicked) atomic_store(&waiting.seen, ++kicks);
@@ -128,6 +129,9 @@ static int by_time(const void *one, const void *other) {
 }
 
 static int wake(const char *way, int rounds) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all) < 0) fail("sched_getaffinity");
+  if (CPU_COUNT(&all) < 2) return not_here;
   pthread_t thread;
   uint64_t *times = calloc(rounds, sizeof *times), one = 1;
   waiting.way = way;
@@ -135,17 +139,17 @@ static int wake(const char *way, int rounds) {
   waiting.fd[1] = open_tap("wait0");
   waiting.fd[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   pthread_create(&thread, NULL, wait_for_kicks, NULL);
-  tie(1);
+  tie(0, 1);
   usleep(100000);
   for (int i = 0; i < rounds; i++) {
     uint64_t start = clock_of(CLOCK_MONOTONIC), now = start;
     while (now - start < interval) now = clock_of(CLOCK_MONOTONIC);
-    if (write(waiting.fd[0], &one, sizeof one) < 0) fail("kick", errno);
+    if (write(waiting.fd[0], &one, sizeof one) < 0) fail("kick");
     while (atomic_load(&waiting.seen) == (uint64_t)i)
-      if (clock_of(CLOCK_MONOTONIC) - now > 1000000000) fail("a kick was not seen", ETIMEDOUT);
+      if (clock_of(CLOCK_MONOTONIC) - now > 1000000000) die("a kick was not seen", ETIMEDOUT);
     times[i] = clock_of(CLOCK_MONOTONIC) - now;
   }
-  if (write(waiting.fd[2], &one, sizeof one) < 0) fail("stop", errno);
+  if (write(waiting.fd[2], &one, sizeof one) < 0) fail("stop");
   pthread_join(thread, NULL);
   qsort(times, rounds, sizeof *times, by_time);
   printf("%.1f\t%lu\n", waiting.cpu, times[rounds / 2]);
@@ -156,7 +160,7 @@ static int move(const char *tap, int is_write, int is_uring, int frames, int byt
   // 64 places in turn, as many as are on their way; long ones as far apart as a guest's buffers for them.
   size_t place = bytes > 2048 - header_size ? 1 << 17 : 2048;
   char *area = mmap(NULL, batch * place, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (area == MAP_FAILED) fail("mmap", errno);
+  if (area == MAP_FAILED) fail("mmap");
   memset(area, 0, batch * place);
   int fd = open_tap(tap), length = header_size + bytes, room = header_size + most_bytes;
   for (int i = 0; is_write && i < batch; i++) flow(area + i * place + header_size, bytes, 0);
@@ -165,7 +169,7 @@ static int move(const char *tap, int is_write, int is_uring, int frames, int byt
     struct iovec all = {.iov_base = area, .iov_len = batch * place};
     begin(&ring);
     if (io_uring_register_files(&ring, &fd, 1) < 0 || io_uring_register_buffers(&ring, &all, 1) < 0)
-      fail("io_uring_register", errno);
+      fail("io_uring_register");
   }
   if (!is_write) feed(tap, bytes, frames);
   if (!is_write && place < (size_t)room) room = place;
@@ -174,7 +178,7 @@ static int move(const char *tap, int is_write, int is_uring, int frames, int byt
     if (!is_uring) {
       for (int i = 0; i < batch; i++) {
         ssize_t result = is_write ? write(fd, area + i * place, length) : read(fd, area + i * place, room);
-        if (result != length) fail(is_write ? "write" : "read", errno);
+        if (result != length) fail(is_write ? "write" : "read");
       }
       continue;
     }
@@ -187,15 +191,15 @@ static int move(const char *tap, int is_write, int is_uring, int frames, int byt
       entry->flags |= IOSQE_FIXED_FILE;
     }
     int result = io_uring_submit_and_wait(&ring, batch);
-    if (result < 0) fail("io_uring_enter", -result);
+    if (result < 0) die("io_uring_enter", -result);
     struct io_uring_cqe *entry;
     unsigned head, count = 0;
     io_uring_for_each_cqe(&ring, head, entry) {
-      if (entry->res != length) fail("a frame by io_uring", -entry->res);
+      if (entry->res != length) die("a frame by io_uring", -entry->res);
       count++;
     }
     io_uring_cq_advance(&ring, count);
-    if (count != batch) fail("io_uring", EIO);
+    if (count != batch) die("io_uring", EIO);
   }
   printf("%.1f\n", (double)(clock_of(CLOCK_THREAD_CPUTIME_ID) - begun) / frames);
   return 0;
