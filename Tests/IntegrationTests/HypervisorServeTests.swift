@@ -11,5 +11,7 @@ struct HypervisorServeTests {
 
   @Test func aGuestsLife() async throws { try await FreshNamespace.run { [four] in try four.life() } }
   @Test func onePair() async throws { try await FreshNamespace.run { [one] in try one.boot() } }
-  @Test func aGuestMoves() async throws { try await FreshNamespace.run { [four] in try four.migration() } }
+  @Test func aGuestMoves() async throws {
+    try await FreshNamespace.run { [four] in try four.migration(through: [.userspace, .userspace]) }
+  }
 }

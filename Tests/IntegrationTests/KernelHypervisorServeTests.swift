@@ -14,5 +14,8 @@ struct KernelHypervisorServeTests {
 
   @Test func aGuestsLife() async throws { try await FreshNamespace.run { [two] in try two.life() } }
   @Test func onePair() async throws { try await FreshNamespace.run { [one] in try one.boot() } }
-  @Test func aGuestMoves() async throws { try await FreshNamespace.run { [two] in try two.migration() } }
+  /// From vhost-net to threads and back to vhost-net, and from one vhost-net to another.
+  @Test func aGuestMoves() async throws {
+    try await FreshNamespace.run { [two] in try two.migration(through: [.kernel, .userspace, .kernel]) }
+  }
 }

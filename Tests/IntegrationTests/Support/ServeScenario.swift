@@ -21,8 +21,10 @@ struct ServeScenario: Sendable {
     "host_ecn", "host_ufo", "mrg_rxbuf",
   ].map { $0 + "=off" }
 
-  private func serve(_ name: String, bridge: String? = nil) throws -> ServedTap {
-    try ServedTap(datapath, name, pairs: pairs, bridge: bridge, options: ["--user", "nobody"])
+  private func serve(
+    _ name: String, _ path: ServedTap.Datapath? = nil, bridge: String? = nil
+  ) throws -> ServedTap {
+    try ServedTap(path ?? datapath, name, pairs: pairs, bridge: bridge, options: ["--user", "nobody"])
   }
 
   private func start(
@@ -91,21 +93,21 @@ struct ServeScenario: Sendable {
   }
 
   /// A guest with a stream each way and pings under way moves to another QEMU, on another server and another tap of the
-  /// same bridge, and back.
-  func migration() throws {
+  /// same bridge, from one to the next of those whose frames are so moved, and in the end back to the first.
+  func migration(through paths: [ServedTap.Datapath]) throws {
     let run = try GuestRun(pairs: pairs, seconds: seconds)
     try TapFixture.makeBridge("br0")
     try ip("address", "add", "\(GuestRun.hostAddress)/\(GuestRun.prefix)", "dev", "br0")
     try ip("link", "set", "br0", "up")
     let links = try LinkSession()
     let bridge = try #require(try links.link(named: InterfaceName("br0")))
-    let places = try ["tap0", "tap1"].map { try serve($0, bridge: "br0") }
+    let places = try paths.enumerated().map { try serve("tap\($0)", $1, bridge: "br0") }
     let peer = try StreamPeer(seconds: 20 * Double(seconds))
     var guest = try start(run, hop: 0, at: places[0])
     try guest.boot()
     try guest.ask("stream start \(peer.port) \(Self.rate)")
-    for hop in 1...2 {
-      let (here, there) = (places[(hop - 1) % 2], places[hop % 2])
+    for hop in 1...places.count {
+      let (here, there) = (places[hop - 1], places[hop % places.count])
       let announcements = try LinuxKernel().packetSocket(interfaceIndex: bridge.index, etherType: 0x8035)
       let next = try start(run, hop: hop, at: there)
       try monitor(hop - 1, at: here).migrate(to: Self.arrival(hop, at: there), seconds: Double(seconds))
