@@ -61,11 +61,15 @@ public struct Plan: Sendable {
     unchanged = wanted.count - steps.count
     if prune {
       let names = Set(wanted.map(\.name.description))
-      steps += survey.devices.filter {
-        $0.record != nil && $0.tun.persistent && !names.contains($0.link.name)
-      }.map { .remove($0) }
+      steps += survey.devices.filter { Self.prunes($0.link) && !names.contains($0.link.name) }.map { .remove($0) }
     }
     self.steps = steps
+  }
+
+  /// Whether a link that nobody wants is to go.
+  private static func prunes(_ link: LinkInfo) -> Bool {
+    guard let tun = link.tun, tun.isTap, tun.persistent else { return false }
+    return DeviceRecord(alias: link.alias) != nil
   }
 
   /// Refuses what carrying it out would refuse, before anything is changed: names of what is no tap, bridges that are none,
@@ -87,9 +91,10 @@ public struct Plan: Sendable {
   }
 
   /// Carries it out, each device wholly or not at all, and tells of each. It ends at the first that fails; what was done
-  /// before stays, and a new plan has the rest.
+  /// before stays, and a new plan has the rest. What is to be removed is looked at once more: one that somebody holds by then
+  /// is refused unless forced, and one that is not there any more, or not this program's, is as wanted.
   public func carryOut<Kernel: KernelInterface, Links: LinkInterface & ~Copyable>(
-    through provisioner: borrowing Provisioner<Kernel, Links>, report: (Step, Outcome) -> Void
+    through provisioner: borrowing Provisioner<Kernel, Links>, force: Bool, report: (Step, Outcome) -> Void
   ) throws(OrchestratorError) {
     var removals: [Device] = []
     for step in steps {
@@ -100,8 +105,8 @@ public struct Plan: Sendable {
       case .remove(let device): removals.append(device)
       }
     }
-    try provisioner.delete(removals) { batch in
-      for device in batch { report(.remove(device), .removed) }
+    try provisioner.delete(removals, force: force, where: Self.prunes) { device, isRemoved in
+      report(.remove(device), isRemoved ? .removed : .unchanged)
     }
   }
 }

@@ -89,41 +89,4 @@ extension Provisioner where Links: ~Copyable {
       return .halfChanged(cause, why: "\(error)")
     }
   }
-
-  /// How many taps are removed in one go: each go waits for the kernel's RCU grace periods once, and holds up whoever else
-  /// works on links for as long as it takes.
-  private static var batch: Int { 256 }
-
-  /// Removes many at once, which is some thirty times as fast as one after the other: they are put into a group of their
-  /// own, and the group is deleted, all by one send. `removed` is told of
-  /// each batch.
-  ///
-  /// It looks at nothing: see ``checkDeletable(_:force:)``.
-  public func delete(_ devices: [Device], removed: ([Device]) -> Void = { _ in }) throws(OrchestratorError) {
-    let taken = Set(try attempt(try links.links()).map(\.group))
-    var group = Int(UInt32(ProcessControl.processID)) | 1 << 30
-    while taken.contains(group) { group += 1 }
-    var rest = devices[...]
-    while !rest.isEmpty {
-      let batch = Array(rest.prefix(Self.batch))
-      rest = rest.dropFirst(Self.batch)
-      var requests = batch.map {
-        LinkRequest(.change(LinkChange(group: group)), of: $0.link.index, named: $0.link.name)
-      }
-      requests.append(LinkRequest(.deleteGroup(group), of: 0, named: batch[0].link.name))
-      // One that somebody else removed meanwhile is gone, as it was to be.
-      let refusals = try attempt(try links.send(requests)).filter { $0.errno != .operationNotSupportedByDevice }
-      if let refusal = refusals.first {
-        ungroup(batch)
-        throw .tap(refusal)
-      }
-      removed(batch)
-    }
-  }
-
-  /// A group that could not be deleted: those that were in it go back to where they were.
-  private func ungroup(_ devices: [Device]) {
-    _ = try? links.send(
-      devices.map { LinkRequest(.change(LinkChange(group: $0.link.group)), of: $0.link.index, named: $0.link.name) })
-  }
 }

@@ -115,11 +115,11 @@ final class Scope {
     }
   }
 
-  func carryOut(_ report: (Plan.Step, Plan.Outcome) -> Void) throws(Failure) {
+  func carryOut(force: Bool, _ report: (Plan.Step, Plan.Outcome) -> Void) throws(Failure) {
     guard let plan, !plan.steps.isEmpty else { return }
     try enter()
     do throws(OrchestratorError) {
-      try plan.carryOut(through: provisioner, report: report)
+      try plan.carryOut(through: provisioner, force: force, report: report)
     } catch {
       throw Failure(error)
     }

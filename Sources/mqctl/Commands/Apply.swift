@@ -41,7 +41,7 @@ struct Apply: ParsableCommand, ReportingCommand {
     var progress = ApplyProgress(output, of: scopes.reduce(0) { $0 + $1.steps.count })
     do {
       for scope in scopes {
-        try scope.carryOut { step, outcome in progress.report(step, outcome, in: scope.namespace) }
+        try scope.carryOut(force: force) { step, outcome in progress.report(step, outcome, in: scope.namespace) }
       }
     } catch {
       progress.clear()

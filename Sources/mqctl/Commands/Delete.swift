@@ -8,7 +8,8 @@ struct Delete: ParsableCommand, ReportingCommand {
     abstract: "Remove taps.",
     discussion: """
       Refuses one that mqctl did not make or that a process holds, naming it, unless forced. One that is not there is \
-      gone already. All names are looked at before the first is removed. Needs CAP_NET_ADMIN.
+      gone already. All names are looked at before the first is removed, and again right before they are removed, up to \
+      256 at once; where one is refused only then, what was deleted by then is said. Needs CAP_NET_ADMIN.
       """)
 
   @Argument(help: "The taps' names.", transform: { try InterfaceName($0) })
@@ -34,14 +35,36 @@ struct Delete: ParsableCommand, ReportingCommand {
         absent.append(name.description)
       }
     }
-    // Many go at once, for the kernel takes its time after each removal.
-    if found.count > 1 {
-      try Failure.explain(provisioner.delete(found.map(\.device)))
-    } else if let name = found.first?.name, try !Failure.explain(provisioner.delete(name, force: force)) {
-      found = []
-      absent.append(name.description)
+    var deleted: [String] = []
+    do throws(OrchestratorError) {
+      if found.count > 1 {
+        // Many go at once, for the kernel takes its time after each removal.
+        let words = Dictionary(found.map { ($0.device.link.index, $0.name.description) }) { first, _ in first }
+        try provisioner.delete(
+          found.map(\.device), force: force,
+          report: { device, isRemoved in
+            guard let word = words[device.link.index] else { return }
+            if isRemoved { deleted.append(word) } else { absent.append(word) }
+          })
+      } else if let name = found.first?.name {
+        if try provisioner.delete(name, force: force) {
+          deleted.append(name.description)
+        } else {
+          absent.append(name.description)
+        }
+      }
+    } catch {
+      // What is gone is gone, and whoever asked is to know of it.
+      let failure = Failure(error)
+      guard !deleted.isEmpty else { throw failure }
+      report(deleted: deleted, absent: absent)
+      throw Failure(
+        failure.code, "\(failure.message); deleted by then: \(deleted.count) of \(found.count)", mend: failure.mend)
     }
-    let deleted = found.map(\.name.description)
+    report(deleted: deleted, absent: absent)
+  }
+
+  private func report(deleted: [String], absent: [String]) {
     struct Report: Encodable {
       let deleted: [String]
       let absent: [String]
