@@ -10,8 +10,7 @@
 // own threads were switched; then each pair's packets a second. What is counted is what came back on the used ring in
 // time; in the end the tap must have counted as many frames as all that came back.
 //
-// take, of one pair: so many frames and a quarter more wait on the tap before the first RX ring has a buffer; then it takes them, each in several
-// buffers if need be. The quarter comes first and does not count.
+// take: so many frames wait on the tap before the first RX ring has a buffer; then it takes them, each in several buffers if need be.
 // Prints what rate does, of that.
 //
 // rest: a frame leaves every TX ring, then nothing happens for so long. Prints how often the threads that drive the rings were
@@ -40,12 +39,9 @@ enum { batch = 256 };  // see device_collect
 struct shared {
   bool has_begun;
   struct {
-    uint64_t in_time, sent, nanoseconds, cpu;
+    uint64_t in_time, sent, nanoseconds;
   } pair[most_pairs];
 };
-
-// How many frames are taken before those that count.
-static uint64_t warm(double frames) { return frames / 4; }
 
 static const char *tap;
 static struct device device;
@@ -90,30 +86,23 @@ static void drive(struct shared *shared, int index, double seconds) {
   shared->pair[index].sent = used;
 }
 
-// The first frames, which the memory takes that neither side has touched yet, do not count.
-static void take(struct shared *shared, int index, double frames, int process) {
-  uint64_t taken = 0, early = 0, used = 0;
+static void take(struct shared *shared, int index, double frames) {
+  uint64_t taken = 0;
   tie(0, index + 1);
   while (!__atomic_load_n(&shared->has_begun, __ATOMIC_ACQUIRE)) sched_yield();
-  uint64_t begin = 0, end = now() + 10000000000ull;
+  uint64_t begin = now(), end = begin + 10000000000ull;
   device_post(&device.pair[index]);
-  while (taken < warm(frames) + frames) {
+  while (taken < frames) {
     int count = device_receive(&device, &device.pair[index]);
     taken += count;
-    if (begin == 0 && taken >= warm(frames)) {
-      early = taken;
-      used = nanoseconds_of(process);
-      begin = now();
-    }
     if (count == 0) sched_yield();
     if (count == 0 && now() > end) {
       errno = ETIMEDOUT;
       fail("frames did not come");
     }
   }
-  shared->pair[index].cpu = nanoseconds_of(process) - used;
   shared->pair[index].nanoseconds = now() - begin;
-  shared->pair[index].in_time = taken - early;
+  shared->pair[index].in_time = taken;
 }
 
 static void rate(double amount, int process, bool is_taking) {
@@ -125,15 +114,12 @@ static void rate(double amount, int process, bool is_taking) {
     if (child < 0) fail("fork");
     if (child > 0) continue;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (is_taking)
-      take(shared, i, amount, process);
-    else
-      drive(shared, i, amount);
+    (is_taking ? take : drive)(shared, i, amount);
     _exit(0);
   }
   tie_workers(process);
   if (is_taking) {
-    feed(tap, device.frame_size, warm(amount) + amount);
+    feed(tap, device.frame_size, amount);
     usleep(10000);  // until whoever has no buffers for them is asleep
   }
   uint64_t packets = packets_of(tap), begin = now();
@@ -143,16 +129,14 @@ static void rate(double amount, int process, bool is_taking) {
     if (wait(&status) < 0 || status != 0) exit(1);
   struct usage after = usage_of(process);
   double elapsed = (now() - begin) / 1e9, total = 0, packets_in_time = 0;
-  uint64_t sent = 0, cpu = 0;
+  uint64_t sent = 0;
   for (int i = 0; i < device.pairs; i++) {
     total += shared->pair[i].in_time / (shared->pair[i].nanoseconds / 1e9);
     packets_in_time += shared->pair[i].in_time;
     sent += shared->pair[i].sent;
-    cpu += shared->pair[i].cpu;
   }
   if (!is_taking) check_tap(packets, sent);
-  if (!is_taking) cpu = 1e9 * (after.own + after.workers - before.own - before.workers);
-  printf("%.0f\t%.1f\t%.4f\t%.2f\t%ld", total, cpu / packets_in_time, 100 * (after.own - before.own) / elapsed,
+  printf("%.0f\t%.1f\t%.4f\t%.2f\t%ld", total, 1e9 * (after.own + after.workers - before.own - before.workers) / packets_in_time, 100 * (after.own - before.own) / elapsed,
          100 * (after.workers - before.workers) / elapsed, after.switches - before.switches);
   for (int i = 0; i < device.pairs; i++)
     printf("\t%.0f", shared->pair[i].in_time / (shared->pair[i].nanoseconds / 1e9));
@@ -176,8 +160,6 @@ int main(int count, char **words) {
   bool is_taking = count == 7 && strcmp(words[4], "take") == 0;
   bool is_resting = count == 6 && strcmp(words[4], "rest") == 0;
   bool is_rate = is_taking || ((count == 6 || count == 7) && strcmp(words[4], "rate") == 0);
-  // A process has one clock.
-  if (is_taking && strcmp(words[3], "1") != 0) return 2;
   if (!is_rate && !is_resting && !(count == 5 && strcmp(words[4], "start") == 0)) return 2;
   bool is_direct = strcmp(words[1], "direct") == 0;
   tap = words[2];

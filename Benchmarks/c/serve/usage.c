@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 // The first line of a thread's file that scanf takes by `format`.
 static long number(int process, const char *thread, const char *name, const char *format) {
@@ -53,13 +52,6 @@ struct usage usage_of(int process) {
   }
   closedir(folder);
   return sum;
-}
-
-uint64_t nanoseconds_of(int process) {
-  clockid_t clock;
-  struct timespec t;
-  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &t) < 0) fail("the clock of a process");
-  return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
 void tie(int thread, int pair) {

@@ -19,6 +19,3 @@ void tie(int thread, int pair);
 
 // A tap's received packets, as its network namespace counts them: what came out of TX rings.
 uint64_t packets_of(const char *tap);
-
-// The processor's nanoseconds that all of a process's threads have used until now.
-uint64_t nanoseconds_of(int process);
