@@ -18,7 +18,7 @@ PACKAGE_PACKAGES=(binutils dpkg-dev python3 xz-utils)
 PACKAGE_TEST_PACKAGES=(lintian systemd man-db mandoc bash-completion zsh fish python3-yaml qemu-system-x86)
 # What the commands in the documents use beside TEST_PACKAGES.
 # shellcheck disable=SC2034
-DOCS_PACKAGES=(python3 ansible-core qemu-system-x86 libvirt-clients libxml2-utils systemd)
+DOCS_PACKAGES=(python3 ansible-core qemu-system-x86 libvirt-clients libvirt-daemon libxml2-utils systemd)
 
 # say TEXT…: one line for whoever watches, on stderr.
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
