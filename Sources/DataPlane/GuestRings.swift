@@ -74,7 +74,10 @@ internal struct GuestRings<Kernel: KernelInterface>: GuestPort, ~Copyable {
   /// How many frames were sent and are not given back.
   var inFlight: Int { Self.ringSize - transmitRing.room }
 
-  mutating func send(_ frame: [UInt8]) throws(Verification.Step) {
+  mutating func send(_ frame: [UInt8]) throws(Verification.Step) { try send(frame, isLast: true) }
+
+  /// Puts a frame into the TX ring, and shows it and those before it, unless more are to come at once.
+  mutating func send(_ frame: [UInt8], isLast: Bool) throws(Verification.Step) {
     // In the second half.
     let offset = buffers + (Self.ringSize + sent % Self.ringSize) * Self.bufferSize
     unsafe (memory.baseAddress + offset).initializeMemory(as: UInt8.self, repeating: 0, count: Self.headerSize)
@@ -85,6 +88,7 @@ internal struct GuestRings<Kernel: KernelInterface>: GuestPort, ~Copyable {
       throw Verification.Step("TX ring", "vhost does not give its buffers back")
     }
     sent += 1
+    guard isLast else { return }
     transmitRing.publish()
     try kick(transmitKick, if: transmitRing.needsKick)
   }

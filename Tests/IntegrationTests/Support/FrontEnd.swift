@@ -241,13 +241,16 @@ struct FrontEnd: ~Copyable {
     }
   }
 
-  /// So many frames out of each pair, one after the other, as many at a time as its ring takes. They are nobody's.
+  /// So many frames out of each pair, as many at a time as its ring takes, and shown at a time: a kernel in user mode, as the
+  /// lab's, reads an index byte by byte, and an index that changes at just that moment is none that vhost takes. They are
+  /// nobody's.
   mutating func flood(frames: Int) throws {
     for pair in 0..<guests.count {
       guard var guest = guests[pair].take() else { continue }
       for sent in 1...frames {
-        try guest.send(Self.experiment)
-        guard sent % GuestRings<LinuxKernel>.ringSize == 0 || sent == frames else { continue }
+        let isLast = sent % GuestRings<LinuxKernel>.ringSize == 0 || sent == frames
+        try guest.send(Self.experiment, isLast: isLast)
+        guard isLast else { continue }
         guard try guest.settle(milliseconds: 20_000) else { throw Errno.timedOut }
       }
       guests[pair] = consume guest
