@@ -2,90 +2,10 @@ import Foundation
 import LinuxIOTesting
 import Testing
 
-/// `mqctl attach --cloud-hypervisor` on a server of the test that holds each request against Cloud Hypervisor's published
-/// API (vmm/src/api/openapi/cloud-hypervisor.yaml): path, method, and the types of NetConfig. Cloud Hypervisor itself is
-/// not in Debian.
+/// `mqctl attach --cloud-hypervisor` on `scripts/cloud-hypervisor-api`, which holds each request against Cloud Hypervisor's
+/// published API. Cloud Hypervisor itself is not in Debian.
 @Suite(.serialized, .enabled(if: FreshNamespace.isAvailable, "\(FreshNamespace.requirement)"))
 struct TunAttachCloudHypervisorTests {
-  /// The server: it keeps the descriptors of what was added, and says for each whether it is a queue of which tap.
-  private static let program = """
-    import array, fcntl, json, os, socket, struct, sys
-    path, shared, slow = sys.argv[1], sys.argv[2] == "shared", int(sys.argv[3])
-    SCHEMA = {"tap": str, "ip": str, "mask": str, "mac": str, "host_mac": str, "mtu": int, "iommu": bool,
-              "num_queues": int, "queue_size": int, "vhost_user": bool, "vhost_socket": str, "vhost_mode": str, "id": str,
-              "pci_segment": int, "pci_device_id": int, "rate_limiter_config": dict, "offload_tso": bool,
-              "offload_ufo": bool, "offload_csum": bool}
-    nets, tree, files = [], {}, {}
-    leaving = {}
-
-    def queue(descriptor):
-        data = fcntl.ioctl(descriptor, 0x800454D2, bytes(40))
-        name, flags = struct.unpack("16sH", data[:18])
-        return name.rstrip(b"\\0").decode() if flags & 0x0102 == 0x0102 else "no multi-queue tap"
-
-    def add(net, descriptors):
-        for name, value in net.items():
-            if name not in SCHEMA or type(value) is not SCHEMA[name]:
-                return 400, ["Error from API", "no NetConfig", name]
-        if any(one["id"] == net["id"] for one in nets) or net["id"] in tree:
-            return 409, ["Error from API", "The network device could not be added to the VM", "identifier is not unique"]
-        if net.get("vhost_user"):
-            if not shared: return 400, ["vhost-user requires shared memory"]
-            # The back end is connected to, as a front end.
-            backend = socket.socket(socket.AF_UNIX)
-            backend.connect(net["vhost_socket"])
-        elif net["num_queues"] != 2 * len(descriptors):
-            return 400, ["Error from API", "number of queues and of descriptors differ"]
-        print("QUEUES", *(queue(descriptor) for descriptor in descriptors), flush=True)
-        files[net["id"]] = descriptors
-        nets.append(dict(net, fds=[-1] * len(descriptors)) if descriptors else net)
-        tree[net["id"]] = {"id": net["id"], "pci_bdf": "0000:00:05.0"}
-        return 200, {"id": net["id"], "bdf": "0000:00:05.0"}
-
-    def answer(method, target, body, descriptors):
-        if (method, target) == ("GET", "/api/v1/vm.info") and body is None:
-            for name in list(leaving):
-                leaving[name] -= 1
-                if leaving[name] < 0:
-                    del leaving[name], tree[name]
-                    for descriptor in files.pop(name): os.close(descriptor)
-            config = {"memory": {"size": 536870912, "shared": shared, "hugepages": False}, "payload": {}, "net": nets or None}
-            return 200, {"config": config, "state": "Running", "memory_actual_size": 536870912, "device_tree": tree}
-        if (method, target) == ("PUT", "/api/v1/vm.add-net") and type(body) is dict:
-            return add(body, descriptors)
-        if (method, target) == ("PUT", "/api/v1/vm.remove-device") and type(body) is dict and set(body) == {"id"}:
-            if body["id"] not in tree: return 404, ["no such device"]
-            nets[:] = [net for net in nets if net["id"] != body["id"]]
-            leaving[body["id"]] = slow
-            return 204, None
-        return 404, None
-
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen(4)
-    print("SERVER ready", flush=True)
-    while True:
-        client, _ = listener.accept()
-        data, descriptors = b"", []
-        while True:
-            more, came, _, _ = socket.recv_fds(client, 1024, 253)
-            descriptors += came
-            data += more
-            head, mark, rest = data.partition(b"\\r\\n\\r\\n")
-            fields = dict(line.split(b": ", 1) for line in head.split(b"\\r\\n")[1:]) if mark else {}
-            if not more or mark and len(rest) >= int(fields.get(b"Content-Length", 0)):
-                break
-        if data:
-            method, target, version = head.split(b"\\r\\n")[0].decode().split(" ")
-            body = json.loads(rest) if rest else None
-            status, result = answer(method, target, body, descriptors) if version == "HTTP/1.1" else (400, None)
-            print("ASKED", method, target, len(descriptors), status, json.dumps(body, sort_keys=True), flush=True)
-            text = "" if result is None else json.dumps(result)
-            length = "Content-Length: %d\\r\\n" % len(text) if text else ""
-            client.sendall(("HTTP/1.1 %d \\r\\nServer: Cloud Hypervisor API\\r\\n%s\\r\\n%s" % (status, length, text)).encode())
-        client.close()
-    """
-
   private struct Server {
     let process: RunningProcess
     let socket: String
@@ -95,7 +15,9 @@ struct TunAttachCloudHypervisorTests {
     init(memory: String = "private", slow: Int = 2) throws {
       folder = try PublicFolder()
       socket = folder.path + "/api"
-      process = try RunningProcess([Programs.python, "-I", "-c", program, socket, memory, "\(slow)"])
+      process = try RunningProcess([
+        Programs.python, "-I", "\(Programs.root)/scripts/cloud-hypervisor-api", socket, memory, "\(slow)",
+      ])
       try process.waitForOutput("SERVER ready")
     }
 
