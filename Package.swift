@@ -121,8 +121,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "Orchestrator", "TapMQ", "VhostKernel", "VhostUser",
-        "VhostUserFuzzing", "Virtqueue", basicContainers, systemPackage,
+        "CLinuxUAPI", "DataPlane", "LinuxIO", "LinuxIOTesting", "LoadGenerator", "Orchestrator", "TapMQ", "VhostKernel",
+        "VhostUser", "VhostUserFuzzing", "Virtqueue", basicContainers, systemPackage,
       ],
       swiftSettings: strict),
   ]

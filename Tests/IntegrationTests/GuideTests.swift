@@ -80,7 +80,7 @@ enum GuideChecks {
     let guestAddress: UInt64 = 1 << 32
     try GuideExample.wire(
       set.pairs[0], to: memory, guestAddress: guestAddress, receive: receive, transmit: transmit)
-    let before = try counted()
+    let before = try framesFromGuests(of: "tap0")
     var driver = unsafe DriverRing(transmit.layout, in: memory.baseAddress)
     _ = driver.add(address: guestAddress + 8192, length: 12 + 60, deviceWrites: false)
     driver.publish()
@@ -88,14 +88,7 @@ enum GuideChecks {
     _ = try kernel.poll([transmit.call.descriptor], milliseconds: 10_000)
     let used = driver.takeUsed()
     #expect(used != nil)
-    #expect(try counted() == before + 1)
-  }
-
-  private static func counted() throws -> Int {
-    let text = try FileTree.text(of: "/proc/thread-self/net/dev")
-    let line = try #require(text.split(separator: "\n").first { $0.contains("tap0:") })
-    // Behind the name: bytes, packets.
-    return try #require(Int(line.split(separator: ":")[1].split(separator: " ")[1]))
+    #expect(try framesFromGuests(of: "tap0") == before + 1)
   }
 
   /// A front end is answered, and `serve` ends when it is told to.

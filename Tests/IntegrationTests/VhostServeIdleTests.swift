@@ -24,9 +24,9 @@ struct VhostServeIdleTests {
       #expect(threads.filter { !workers.contains($0) } == [served.pid], "\(threads), workers \(workers)")
       let before = try #require(try ThreadRecord.ofSleeping(process: served.pid, thread: served.pid))
 
-      let packets = try Self.packets()
+      let packets = try framesFromGuests(of: "tap0")
       try guest.flood(frames: Self.frames)
-      #expect(try Self.packets() - packets == Self.pairs * Self.frames)
+      #expect(try framesFromGuests(of: "tap0") - packets == Self.pairs * Self.frames)
       try guest.exchange(frames: 100, onTap: served.index)
       #expect(try ThreadRecord(process: served.pid, thread: served.pid) == before)
 
@@ -37,13 +37,5 @@ struct VhostServeIdleTests {
       _ = consume guest
       try served.expectIdle()
     }
-  }
-
-  /// What the tap has received so far: the frames that a guest has sent.
-  private static func packets() throws -> Int {
-    let table = try FileTree.text(of: "/proc/thread-self/net/dev")
-    let line = try #require(table.split(separator: "\n").first { $0.contains("tap0:") })
-    let numbers = line.split(separator: ":")[1].split(separator: " ").compactMap { Int($0) }
-    return try #require(numbers.count > 1 ? numbers[1] : nil)
   }
 }

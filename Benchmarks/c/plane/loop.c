@@ -9,17 +9,14 @@
 #define _GNU_SOURCE
 #include "../serve/device.h"
 #include "feed.h"
+#include "queue.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,12 +38,6 @@ struct queue {
 void fail(const char *what) {
   fprintf(stderr, "loop: %s: %s\n", what, strerror(errno));
   exit(1);
-}
-
-static uint64_t clock_of(clockid_t clock) {
-  struct timespec t;
-  clock_gettime(clock, &t);
-  return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
 static void *run(void *context) {
@@ -79,19 +70,13 @@ static void *run(void *context) {
 
 int main(int count, char **words) {
   if (count != 6) return 2;
-  int queues = atoi(words[2]), is_write = strcmp(words[3], "write") == 0, size = header_size;
+  int queues = atoi(words[2]), is_write = strcmp(words[3], "write") == 0;
   amount = atof(words[4]);
   bytes = atoi(words[5]);
   if (queues > most_pairs || bytes < 42 || bytes > most_bytes) return 2;
   static struct queue queue[most_pairs];
   for (int i = 0; i < queues; i++) {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE};
-    strncpy(request.ifr_name, words[1], IFNAMSIZ - 1);
-    queue[i].fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    if (queue[i].fd < 0) fail("/dev/net/tun");
-    if (ioctl(queue[i].fd, TUNSETIFF, &request) < 0) fail("TUNSETIFF");
-    if (ioctl(queue[i].fd, TUNSETVNETHDRSZ, &size) < 0) fail("TUNSETVNETHDRSZ");
-    if (ioctl(queue[i].fd, TUNSETOFFLOAD, 0) < 0) fail("TUNSETOFFLOAD");
+    queue[i].fd = open_queue(words[1]);
     queue[i].index = i;
     queue[i].is_write = is_write;
   }

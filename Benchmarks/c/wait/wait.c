@@ -12,13 +12,11 @@
 //
 // Ends with 77 where it cannot be measured: io_uring is refused, or lacks what Linux has had since 6.1, or there is one processor only.
 #define _GNU_SOURCE
+#include "../plane/queue.h"
 #include "../plane/feed.h"
 #include "../serve/usage.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -28,12 +26,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { header_size = 12, batch = 64, interval = 20000, not_here = 77 };
+enum { batch = 64, interval = 20000, not_here = 77 };
 
 static void die(const char *what, int error) {
   fprintf(stderr, "wait: %s: %s\n", what, strerror(error));
@@ -41,21 +38,6 @@ static void die(const char *what, int error) {
 }
 
 void fail(const char *what) { die(what, errno); }
-
-static uint64_t clock_of(clockid_t clock) {
-  struct timespec t;
-  clock_gettime(clock, &t);
-  return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-static int open_tap(const char *name) {
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE};
-  int size = header_size, fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  if (fd < 0) fail("/dev/net/tun");
-  if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) fail(name);
-  return fd;
-}
 
 static void begin(struct io_uring *ring) {
   struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
@@ -70,7 +52,6 @@ static struct {
   int fd[3];  // the kick, the tap, and the word to stop
   const char *way;
   _Atomic uint64_t seen;
-  _Atomic int has_stopped;
   double cpu;
 } waiting;
 
@@ -136,7 +117,7 @@ static int wake(const char *way, int rounds) {
   uint64_t *times = calloc(rounds, sizeof *times), one = 1;
   waiting.way = way;
   waiting.fd[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  waiting.fd[1] = open_tap("wait0");
+  waiting.fd[1] = open_queue("wait0");
   waiting.fd[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   pthread_create(&thread, NULL, wait_for_kicks, NULL);
   tie(0, 1);
@@ -162,7 +143,7 @@ static int move(const char *tap, int is_write, int is_uring, int frames, int byt
   char *area = mmap(NULL, batch * place, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED) fail("mmap");
   memset(area, 0, batch * place);
-  int fd = open_tap(tap), length = header_size + bytes, room = header_size + most_bytes;
+  int fd = open_queue(tap), length = header_size + bytes, room = header_size + most_bytes;
   for (int i = 0; is_write && i < batch; i++) flow(area + i * place + header_size, bytes, 0);
   struct io_uring ring;
   if (is_uring) {
